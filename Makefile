@@ -1,0 +1,51 @@
+# Every command of the project. `make help` lists them.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check format bench docs lock clean
+
+help: ## list the commands
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name one with: make PYTHON=python3.11 ..."; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing the pinned packages into $(VENV) (about a minute, once)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(STAMP)
+
+setup: $(STAMP) ## install what is pinned in requirements.lock into .venv
+
+demo: $(STAMP) ## start everything on this machine, audit an account, print the report
+	@$(BIN)/army demo
+
+test: $(STAMP) ## run the tests
+	@$(BIN)/python -m pytest -q
+
+check: $(STAMP) ## lint, format and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+format: $(STAMP) ## format the code
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench: $(STAMP) ## measure the engine beside a pgbench floor on the same cluster
+	@$(BIN)/python -m bench
+
+docs: $(STAMP) ## write again the documents and the schema that come from code
+	@$(BIN)/python -m docs.generate
+
+lock: $(STAMP) ## pin the newest versions that pyproject.toml allows
+	@$(BIN)/pip-compile --quiet --upgrade --generate-hashes --strip-extras --allow-unsafe --extra local --extra dev \
+		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options \
+		-o requirements.lock pyproject.toml
+
+clean: ## remove the virtual environment and the state of the local stack
+	@rm -rf $(VENV) .army

@@ -1,0 +1,82 @@
+"""The API as the command line sees it: JSON over HTTP, server-sent events, and errors in one sentence."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlencode
+
+import urllib3
+
+from shared.core.canonical import Json, JsonObject
+
+TIMEOUT_S = 90.0
+
+
+class ApiError(Exception):
+    """The API said no, or nothing. `problem` is its problem document, if it sent one."""
+
+    def __init__(self, message: str, problem: JsonObject | None = None) -> None:
+        super().__init__(message)
+        self.problem = problem or {}
+
+
+class Api:
+    """One API at one address, as one user."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self.url = url.rstrip("/")
+        self._headers = {"Authorization": f"Bearer {token}"}
+        self._http = urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(connect=5, read=TIMEOUT_S))
+
+    def get(self, path: str, **query: Any) -> Any:
+        given = {name: value for name, value in query.items() if value is not None}
+        return self._json("GET", path + (f"?{urlencode(given)}" if given else ""))
+
+    def post(self, path: str, body: Json, *, idempotency_key: str | None = None) -> Any:
+        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
+        return self._json("POST", path, json.dumps(body).encode(), headers)
+
+    def _json(self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> Any:
+        sent = {**self._headers, "Content-Type": "application/json", **(headers or {})}
+        try:
+            response = self._http.request(method, self.url + path, body=body, headers=sent)
+        except urllib3.exceptions.HTTPError as failed:
+            raise ApiError(f"{self.url} does not answer ({type(failed).__name__})") from failed
+        try:
+            answer = json.loads(response.data)
+        except ValueError:
+            raise ApiError(f"{method} {path}: status {response.status}, and no JSON") from None
+        if response.status >= 400:
+            raise ApiError(str(answer.get("detail", f"status {response.status}")), answer)
+        return answer
+
+    def events(self, path: str) -> Iterator[JsonObject]:
+        """The events of a stream until it ends. Comes back with `Last-Event-ID` if the connection is lost."""
+        last: str | None = None
+        misses = 0
+        while misses < 5:
+            try:
+                for event in self._stream(path, last):
+                    last, misses = str(event["seq"]), 0
+                    yield event
+                return
+            except urllib3.exceptions.HTTPError:
+                misses += 1
+        raise ApiError(f"the stream {path} was lost five times in a row")
+
+    def _stream(self, path: str, last: str | None) -> Iterator[JsonObject]:
+        headers = {**self._headers, "Accept": "text/event-stream"}
+        if last is not None:
+            headers["Last-Event-ID"] = last
+        response = self._http.request("GET", self.url + path, headers=headers, preload_content=False)
+        if response.status != 200:
+            raise ApiError(f"{path}: status {response.status}")
+        rest = b""
+        for chunk in response.stream(amt=None):
+            *blocks, rest = (rest + chunk).split(b"\n\n")
+            for block in blocks:
+                data = b"".join(line[6:] for line in block.split(b"\n") if line.startswith(b"data: "))
+                if data:
+                    yield json.loads(data)

@@ -1,0 +1,68 @@
+"""Finds the API to talk to: a deployed one, the stack that runs on this machine, or one started for this command."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+
+import click
+
+from cli.client import Api
+from shared.config import Settings, current_settings, process_environ
+
+SUBJECT = "local-user"
+
+
+@contextmanager
+def reachable_api() -> Iterator[Api]:
+    """An API that answers. A stack started here is ended at the end of the command."""
+    settings = current_settings()
+    if settings.army_api_url:
+        if settings.army_token is None:
+            raise click.UsageError("ARMY_API_URL is set, but ARMY_TOKEN is not: it takes a user's ID token")
+        yield Api(settings.army_api_url, settings.army_token.get_secret_value())
+        return
+    from local.stack import Stack, running
+
+    found = running(settings.army_home)
+    if found is not None:
+        yield Api(found.url, local_token(settings))
+        return
+    click.echo(f"no stack runs in {settings.army_home}; starting one for this command", err=True)
+    with Stack(settings.army_home, process_environ(), told=lambda line: click.echo(f"  {line}", err=True)) as stack:
+        yield Api(stack.url, local_token(settings))
+
+
+def local_token(settings: Settings) -> str:
+    """A token as Firebase would give it to a user of the local workspace, signed by this machine's signer."""
+    from local.signer import Signer
+
+    signer = Signer(settings.army_home.absolute() / "signer")
+    return signer.user_token(settings.army_workspace_id, SUBJECT, settings=settings, ttl_s=12 * 3600)
+
+
+def taken_in(dataset: Path, settings: Settings) -> str:
+    """Puts an account data file where the stack reads them, and returns the name to ask for it by."""
+    if settings.army_api_url:
+        raise click.UsageError("--dataset takes a file of this machine; with ARMY_API_URL, name an uploaded one")
+    folder = (settings.tiktok_dataset or settings.army_home / "datasets").absolute()
+    if folder.is_file():
+        if folder.samefile(dataset):
+            return folder.name
+        raise click.UsageError(f"TIKTOK_DATASET is the file {folder.name}; unset it to use another one")
+    folder.mkdir(parents=True, exist_ok=True)
+    if dataset.absolute().parent == folder:
+        return dataset.name
+    mark = sha256()
+    with dataset.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            mark.update(chunk)
+    name = f"{mark.hexdigest()[:8]}-{dataset.name}"
+    if not (folder / name).exists():
+        unfinished = folder / f".{name}.unfinished"
+        shutil.copyfile(dataset, unfinished)
+        unfinished.rename(folder / name)
+    return name

@@ -1,0 +1,95 @@
+"""Live progress of a run: a table that redraws itself in a terminal, a plain log anywhere else."""
+
+from __future__ import annotations
+
+import time
+from decimal import Decimal
+
+import click
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from cli.client import Api
+from shared.core.canonical import JsonObject
+from shared.core.money import show_usd
+
+SIGNS = {
+    "pending": "·",
+    "queued": "…",
+    "running": "▶",
+    "succeeded": "✔",
+    "failed": "✘",
+    "skipped": "–",
+    "cancelled": "–",
+}
+
+
+def watch_run(api: Api, run_id: str, *, quiet: bool = False) -> JsonObject:
+    """Follows the run until it ends and returns it."""
+    first = api.get(f"/api/dashboard/workflows/runs/{run_id}")
+    if quiet:
+        for _ in api.events(first["stream_url"]):
+            pass
+    elif Console(stderr=True).is_terminal:
+        _live(api, first)
+    else:
+        _log(api, first)
+    return ended_run(api, run_id)
+
+
+def ended_run(api: Api, run_id: str) -> JsonObject:
+    """The run after its end. A stream ends with the event; the row is there at the same moment."""
+    run: JsonObject = api.get(f"/api/dashboard/workflows/runs/{run_id}", wait="30s")
+    return run
+
+
+def _live(api: Api, run: JsonObject) -> None:
+    steps = {step["key"]: dict(step) for step in run["steps"]}
+    started = time.monotonic()
+    with Live(_table(run, steps, 0), console=Console(stderr=True), refresh_per_second=8) as live:
+        for event in api.events(run["stream_url"]):
+            if "key" in event and event["type"].startswith("workflow_step."):
+                steps[event["key"]].update(_changed(event))
+            live.update(_table(run, steps, time.monotonic() - started))
+
+
+def _changed(event: JsonObject) -> JsonObject:
+    names = ("status", "cost_usd", "latency_ms", "error")
+    return {name: event[name] for name in names if name in event}
+
+
+def _table(run: JsonObject, steps: dict[str, JsonObject], seconds: float) -> Table:
+    table = Table(title=f"{run['workflow_name']}  {run['id']}  {seconds:.1f} s", title_justify="left")
+    for name, justify in (("", "left"), ("step", "left"), ("agent", "left"), ("ms", "right"), ("cost", "right")):
+        table.add_column(name, justify="right" if justify == "right" else "left")
+    for step in steps.values():
+        cost = step.get("cost_usd")
+        table.add_row(
+            SIGNS.get(step["status"], step["status"]),
+            step["label"],
+            step["agent_name"],
+            str(step.get("latency_ms") or ""),
+            show_usd(Decimal(str(cost))) if cost is not None else "",
+        )
+    return table
+
+
+def _log(api: Api, run: JsonObject) -> None:
+    click.echo(f"run {run['id']}  {run['workflow_name']}", err=True)
+    for event in api.events(run["stream_url"]):
+        if not event["type"].startswith("agent_run."):
+            click.echo(_line(event), err=True)
+
+
+def _line(event: JsonObject) -> str:
+    parts = [event["at"][11:23], event["type"]]
+    if "key" in event:
+        parts.append(event["key"])
+    if event.get("latency_ms") is not None:
+        parts.append(f"{event['latency_ms']} ms")
+    if event.get("cost_usd") is not None and event["type"].startswith("workflow_step."):
+        parts.append(show_usd(Decimal(str(event["cost_usd"]))))
+    if event.get("error"):
+        parts.append(str(event["error"]).splitlines()[0])
+    return "  ".join(parts)

@@ -1,0 +1,31 @@
+"""The executor's door: what the queue and the scheduler call. Only their own tokens open it."""
+
+from __future__ import annotations
+
+import flask
+import functions_framework
+
+from shared.engine.execute_step import StepTask, execute_step
+from shared.engine.sweep import sweep
+from shared.web.door import Answer, Call, Door, from_queue
+from shared.web.requests import StepWakeUp
+
+door = Door()
+
+
+@door.route("POST", "/tasks/step", caller=from_queue, body=StepWakeUp)
+def step(call: Call) -> Answer:
+    """200 for whatever was recorded, failures included; 503 only if nothing could be."""
+    outcome = execute_step(StepTask(call.body.workspace_id, call.body.step_id), call.rooms)
+    return Answer({"outcome": outcome})
+
+
+@door.route("POST", "/tasks/sweep", caller=from_queue)
+def sweep_steps(call: Call) -> Answer:
+    swept = sweep(call.rooms)
+    return Answer({"woken": swept.woken, "is_full": swept.is_full})
+
+
+@functions_framework.http
+def step_executor(request: flask.Request) -> flask.Response:
+    return door(request)

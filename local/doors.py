@@ -1,0 +1,41 @@
+"""Every door in one WSGI application, each behind the paths it has in the cloud. Served by gunicorn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import functions_framework
+
+Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+FUNCTIONS = Path(__file__).parent.parent / "functions"
+# The longest prefix wins. The cloud's load balancer holds the same table.
+PATHS = (
+    ("/tasks/", "step_executor"),
+    ("/api/dashboard/workflows/runs", "dashboard"),
+    ("/api/dashboard/agent-runs/", "dashboard"),
+    ("/api/dashboard/agents/catalog", "dashboard"),
+    ("/api/", "brief_intake"),
+)
+
+
+def door_for(path: str) -> str:
+    """The door that a path belongs to; what belongs nowhere gets the intake door's 404."""
+    matching = [(prefix, door) for prefix, door in PATHS if path.startswith(prefix)]
+    return max(matching, key=lambda found: len(found[0]))[1] if matching else "brief_intake"
+
+
+def make_app() -> Wsgi:
+    """Loads each door through functions-framework, as the cloud does, and sends each request to its own."""
+    create_app: Callable[..., Wsgi] = functions_framework.create_app
+    doors = {
+        name: create_app(name, str(FUNCTIONS / name / "main.py"), "http")
+        for name in ("brief_intake", "step_executor", "dashboard")
+    }
+
+    def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        return doors[door_for(environ.get("PATH_INFO", ""))](environ, start_response)
+
+    return app

@@ -1,0 +1,241 @@
+"""The whole cloud on this machine: Postgres, token signer, Cloud Tasks, every door under gunicorn, a scheduler.
+
+Nothing about the engine is replaced: the doors get the settings that a deployment would give them, with addresses on
+this machine. State lives in one folder; a killed stack is taken over by the next one, and its runs go on.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+import os
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+import urllib3
+
+from local.postgres import Addresses, Postgres
+from local.processes import MARK, Command, Part, StackError, answers, end_left_behind, free_port
+from local.signer import Signer
+from shared.config import Settings
+from shared.store.migrate import migrate
+
+log = logging.getLogger(__name__)
+
+ROOT = Path(__file__).parent.parent
+SWEEP_EVERY_S = 5.0
+QUEUE_RATE, QUEUE_CONCURRENT = 1000, 24
+
+
+@dataclass(frozen=True, slots=True)
+class StackInfo:
+    """How to reach a running stack: what `stack.json` holds."""
+
+    url: str
+    folder: str
+    pid: int
+    claude_mode: str
+    tiktok_provider_mode: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    doors: int
+    tasks: int
+    signer: int
+
+
+class Stack:
+    """A running stack. `with Stack(folder, environ) as stack:` starts it, keeps it up, and ends it."""
+
+    def __init__(
+        self,
+        folder: Path,
+        environ: Mapping[str, str],
+        *,
+        told: Callable[[str], None] = lambda _: None,
+        workers: int = 2,
+        app: str = "local.doors:make_app()",
+        sweep_every_s: float = SWEEP_EVERY_S,
+        fsync: bool = True,
+    ) -> None:
+        self.folder = folder.absolute()
+        self._given, self._told = dict(environ), told
+        self._workers, self._app, self._sweep_every_s = workers, app, sweep_every_s
+        self.postgres = Postgres(self.folder / "postgres", fsync=fsync, environ={MARK: str(self.folder)})
+        self.parts: dict[str, Part] = {}
+        self._lock: IO[str] | None = None
+        self._stopping = threading.Event()
+        self._keeper: threading.Thread | None = None
+
+    def __enter__(self) -> Stack:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Brings everything up, in order, and returns when the doors answer."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for name in ("logs", "datasets"):
+            (self.folder / name).mkdir(exist_ok=True)
+        self._take_lock()
+        try:
+            end_left_behind(self.folder)
+            self._start_parts()
+        except BaseException:
+            self.stop()
+            raise
+        self._write_info()
+        self._keeper = threading.Thread(target=self._keep, name="stack", daemon=True)
+        self._keeper.start()
+
+    def _take_lock(self) -> None:
+        lock = (self.folder / "lock").open("w")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            lock.close()
+            raise StackError(f"a stack already runs in {self.folder}") from None
+        self._lock = lock
+
+    def _start_parts(self) -> None:
+        ports = self._ports()
+        addresses = self._database()
+        self.settings = self._settings(ports, addresses)
+        self._told("applying migrations")
+        migrate(self.settings)
+        self._told("starting the token signer, Cloud Tasks and the doors")
+        commands = [self._signer(ports), self._tasks(ports), self._doors(ports)]
+        for command in commands:
+            self.parts[command.name] = Part(command)
+        for part in self.parts.values():
+            part.wait_ready()
+
+    def _database(self) -> Addresses | None:
+        if "DATABASE_URL" in self._given:
+            return None
+        self._told("starting Postgres")
+        return self.postgres.start()
+
+    def _ports(self) -> Ports:
+        """The ports of the last time, as long as they are free: waiting tasks name the doors by them."""
+        file = self.folder / "ports.json"
+        known = json.loads(file.read_text()) if file.exists() else {}
+        ports = Ports(**{name: _still_free(known.get(name)) for name in ("doors", "tasks", "signer")})
+        file.write_text(json.dumps(asdict(ports)))
+        return ports
+
+    def _settings(self, ports: Ports, addresses: Addresses | None) -> Settings:
+        certs = f"http://127.0.0.1:{ports.signer}/certs"
+        own = {
+            "ARMY_HOME": str(self.folder),
+            "CLOUD_TASKS_EMULATOR_HOST": f"127.0.0.1:{ports.tasks}",
+            "EXECUTOR_URL": f"http://127.0.0.1:{ports.doors}",
+            "USER_TOKEN_CERTS_URL": certs,
+            "TASK_TOKEN_CERTS_URL": certs,
+        }
+        if addresses is not None:
+            own |= {
+                "DATABASE_URL": addresses.door,
+                "DATABASE_UNSCOPED_URL": addresses.sweep,
+                "DATABASE_OWNER_URL": addresses.owner,
+            }
+        own.setdefault("TIKTOK_DATASET", self._given.get("TIKTOK_DATASET") or str(self.folder / "datasets"))
+        self._environ = {**self._given, **own, MARK: str(self.folder), "PYTHONPATH": str(ROOT)}
+        return Settings.from_env(self._environ)
+
+    def _command(self, name: str, argv: list[str], port: int, **more: str) -> Command:
+        environ = {key: value for key, value in self._environ.items() if key != "DATABASE_OWNER_URL"}
+        return Command(name, argv, environ | more, self.folder / "logs" / f"{name}.log", lambda: answers(port))
+
+    def _signer(self, ports: Ports) -> Command:
+        argv = [sys.executable, "-m", "local.signer", "--port", str(ports.signer), "--dir", str(self.folder / "signer")]
+        return self._command("signer", argv, ports.signer)
+
+    def _tasks(self, ports: Ports) -> Command:
+        argv = [sys.executable, "-W", "ignore", "-m", "local.tasks", "--port", str(ports.tasks)]
+        argv += ["--db", str(self.folder / "tasks.sqlite"), "--signing-key", str(self.folder / "signer")]
+        argv += ["--project", self.settings.gcp_project, "--location", self.settings.gcp_location]
+        argv += ["--queue", f"{self.settings.step_queue}:{QUEUE_RATE}:{QUEUE_CONCURRENT}"]
+        return self._command("tasks", argv, ports.tasks)
+
+    def _doors(self, ports: Ports) -> Command:
+        argv = [sys.executable, "-W", "ignore", "-m", "gunicorn", "--bind", f"127.0.0.1:{ports.doors}"]
+        argv += ["--workers", str(self._workers), "--threads", "32", "--worker-class", "gthread"]
+        argv += ["--keep-alive", "75", "--timeout", "0", "--graceful-timeout", "5", "--log-level", "warning"]
+        argv += ["--no-control-socket", self._app]
+        return self._command("doors", argv, ports.doors)
+
+    @property
+    def url(self) -> str:
+        return self.settings.executor_url
+
+    def _write_info(self) -> None:
+        info = StackInfo(
+            url=self.url,
+            folder=str(self.folder),
+            pid=os.getpid(),
+            claude_mode=self.settings.claude_mode,
+            tiktok_provider_mode=self.settings.tiktok_provider_mode,
+        )
+        (self.folder / "stack.json").write_text(json.dumps(asdict(info)))
+
+    def _keep(self) -> None:
+        """Restarts what has died, and is this machine's Cloud Scheduler: a tick of the sweep every few seconds."""
+        http = urllib3.PoolManager(retries=False, timeout=10)
+        signer = Signer(self.folder / "signer")
+        while not self._stopping.wait(self._sweep_every_s):
+            self._restart_dead()
+            token = signer.task_token(self.settings.task_token_email, self.settings.executor_audience)
+            try:
+                http.request("POST", f"{self.url}/tasks/sweep", headers={"Authorization": f"Bearer {token}"})
+            except urllib3.exceptions.HTTPError as failed:
+                log.warning("scheduler: the sweep did not answer (%s)", type(failed).__name__)
+
+    def _restart_dead(self) -> None:
+        for part in self.parts.values():
+            if part.has_ended() and not self._stopping.is_set():
+                self._told(f"{part.command.name} died; starting it again")
+                part.restart()
+        if self.postgres.has_ended() and not self._stopping.is_set():
+            self._told("postgres died; starting it again")
+            self._database()
+
+    def stop(self) -> None:
+        """Ends every part, doors first, so that nothing loses its database in the middle of a step."""
+        self._stopping.set()
+        if self._keeper is not None:
+            self._keeper.join(15)
+        for name in ("doors", "tasks", "signer"):
+            if name in self.parts:
+                self.parts[name].stop()
+        self.postgres.stop()
+        (self.folder / "stack.json").unlink(missing_ok=True)
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+
+def _still_free(port: int | None) -> int:
+    return port if port is not None and not answers(port) else free_port()
+
+
+def running(folder: Path) -> StackInfo | None:
+    """The stack that runs in this folder; None if there is none."""
+    file = folder.absolute() / "stack.json"
+    try:
+        info = StackInfo(**json.loads(file.read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+    port = int(info.url.rpartition(":")[2])
+    return info if answers(port) else None

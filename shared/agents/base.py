@@ -1,0 +1,179 @@
+"""What every agent is: a name, typed input and output, and `_execute`. `run()` does the rest (A001-A024)."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Any, ClassVar, Protocol, TypeVar, final
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from shared.core.canonical import JsonObject
+from shared.core.money import ZERO
+from shared.core.status import AgentRunStatus, TriggerType
+from shared.errors import AgentError, FenceLostError, InvalidInputError, OutputInvalidError
+from shared.trace.context import inside_agent_run
+from shared.trace.journal import Journal, close_journal, open_journal
+
+
+@dataclass(frozen=True, slots=True)
+class AgentContext:
+    """What an agent is given (A016). `run_id` is the workflow run; `input` is the resolved input (A018)."""
+
+    run_id: UUID
+    workspace_id: UUID
+    brand_id: UUID | None = None
+    trigger_type: TriggerType = TriggerType.MANUAL
+    trigger_event_id: str | None = None
+    input: JsonObject = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class AgentResult:
+    """What an agent gives back (A017). `cost_usd` is what it counted itself, in US dollars; `run_id` is stamped."""
+
+    output: JsonObject
+    cost_usd: Decimal = ZERO
+    model_used: str | None = None
+    run_id: UUID | None = None
+
+
+class AgentInput(BaseModel):
+    """The base of every agent's input. Brief fields an agent does not ask for are passed over."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class AgentOutput(BaseModel):
+    """The base of every agent's output."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+@dataclass(frozen=True, slots=True)
+class AgentRunEnd:
+    """How an agent run ended: what `_update_run_row` writes (A010, A012)."""
+
+    status: AgentRunStatus
+    output: JsonObject | None
+    cost_usd: Decimal
+    latency_ms: int
+    model_used: str | None
+    error_message: str | None
+
+
+class AgentRunLog(Protocol):
+    """Where agent runs are written: the row before (A003), the row after (A010, A012), and their events (A004-A013).
+
+    The engine hands in one that is bound to a step, so that the row commits together with the step's own move.
+    """
+
+    def open(self, agent_name: str, ctx: AgentContext) -> UUID:
+        """Inserts the row, `running`, with its input, and the event `agent_run.started`. Returns its id."""
+        ...
+
+    def journal(self, agent_run_id: UUID) -> Journal: ...
+
+    def close(self, agent_run_id: UUID, agent_name: str, ctx: AgentContext, end: AgentRunEnd) -> None:
+        """Updates the row, with the event `agent_run.succeeded` or `agent_run.failed`."""
+        ...
+
+
+In = TypeVar("In", bound=BaseModel)
+
+
+class BaseAgent(ABC):
+    """An agent. A subclass sets `name`, `Input` and `Output`, and implements `_execute`; nothing else is required."""
+
+    name: ClassVar[str]
+    Input: ClassVar[type[BaseModel]] = AgentInput
+    Output: ClassVar[type[BaseModel]] = AgentOutput
+
+    @abstractmethod
+    async def _execute(self, ctx: AgentContext) -> AgentResult:
+        """The agent's work. Its calls go through `call_claude_cached`, providers and `durable()`, which trace them."""
+
+    @final
+    async def run(self, ctx: AgentContext, log: AgentRunLog) -> AgentResult:
+        """The only entry point (A002): row before, context set, `_execute`, row after, context reset by token.
+
+        Raises `AgentError` for whatever `_execute` raised (A009); its `retryable` says whether trying again may help.
+        Only a lost fence passes as it is: then another attempt owns the step, and nothing more is written.
+        """
+        agent_run_id = log.open(self.name, ctx)
+        started = time.monotonic()
+        open_journal(agent_run_id, log.journal(agent_run_id))
+        try:
+            with inside_agent_run(agent_run_id, ctx.workspace_id, self.name):
+                result = self._checked(await self._execute(self._accepted(ctx)))
+        except FenceLostError:
+            raise
+        except Exception as cause:
+            log.close(agent_run_id, self.name, ctx, _failed(started))
+            raise AgentError(f"{self.name}: {type(cause).__name__}: {cause}", cause=cause) from cause
+        finally:
+            close_journal(agent_run_id)
+        log.close(agent_run_id, self.name, ctx, _succeeded(started, result))
+        return replace(result, run_id=agent_run_id)
+
+    def _accepted(self, ctx: AgentContext) -> AgentContext:
+        self.parse_input(self.Input, ctx.input)
+        return ctx
+
+    def _checked(self, result: AgentResult) -> AgentResult:
+        try:
+            parsed = self.Output.model_validate(result.output)
+        except ValidationError as wrong:
+            raise OutputInvalidError(f"{self.name}: output {_first(wrong)}") from wrong
+        return replace(result, output=parsed.model_dump(mode="json"))
+
+    def parse_input(self, model: type[In], given: Mapping[str, Any]) -> In:
+        """The input as its model, or an error that names the agent and the field (X11)."""
+        try:
+            return model.model_validate(dict(given))
+        except ValidationError as wrong:
+            first = wrong.errors(include_url=False)[0]
+            path = ".".join(str(part) for part in first["loc"]) or "input"
+            if first["type"] == "missing":
+                raise InvalidInputError(path, f"{self.name} requires {_article(path)}") from wrong
+            raise InvalidInputError(path, f"{self.name}: {first['msg']}") from wrong
+
+
+def _article(name: str) -> str:
+    return f"{'an' if name[:1] in 'aeiou' else 'a'} {name}"
+
+
+def _first(wrong: ValidationError) -> str:
+    problem = wrong.errors(include_url=False)[0]
+    return f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
+
+
+def _succeeded(started: float, result: AgentResult) -> AgentRunEnd:
+    return AgentRunEnd(
+        status=AgentRunStatus.SUCCEEDED,
+        output=result.output,
+        cost_usd=result.cost_usd,
+        latency_ms=_since(started),
+        model_used=result.model_used,
+        error_message=None,
+    )
+
+
+def _failed(started: float) -> AgentRunEnd:
+    return AgentRunEnd(
+        status=AgentRunStatus.FAILED,
+        output=None,
+        cost_usd=ZERO,
+        latency_ms=_since(started),
+        model_used=None,
+        error_message=traceback.format_exc(),
+    )
+
+
+def _since(started: float) -> int:
+    return int((time.monotonic() - started) * 1000)

@@ -1,0 +1,142 @@
+"""The only reader of the environment: typed, read once, every missing or wrong name in one message."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+
+from shared.errors import NotEnoughSettingsError
+
+PLACEHOLDER = "unset: needed only in real mode (set CLAUDE_MODE=real or TIKTOK_PROVIDER_MODE=real, and this)"
+
+
+class Settings(BaseModel):
+    """Every setting. A field's environment name is its own name in capitals.
+
+    The defaults run the whole product on one machine with no key and no account.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    # Modes, independent of each other (B079, C052-C054).
+    claude_mode: Literal["mock", "real"] = "mock"
+    tiktok_provider_mode: Literal["mock", "dataset", "real"] = "mock"
+    tiktok_dataset: Path | None = Field(None, description="A file, or a folder of files, of account data")
+    mock_latency_scale: float = Field(1.0, ge=0, le=10, description="0 switches the simulated 80-600 ms off")
+
+    # Models.
+    anthropic_api_key: SecretStr = SecretStr(PLACEHOLDER)
+    anthropic_base_url: str | None = None
+    max_concurrent_model_calls: int = Field(16, ge=1, le=1000)
+
+    # The command line: which stack, which workspace, or whose API.
+    army_home: Path = Field(Path(".army"), description="Where the stack of this machine keeps its state")
+    army_workspace_id: UUID = UUID("00000000-0000-4000-8000-000000000001")
+    army_api_url: str | None = Field(None, description="A deployed API; none: the stack of this machine")
+    army_token: SecretStr | None = Field(None, description="A user's ID token, for ARMY_API_URL")
+
+    # Postgres. One of: nothing (the embedded server of local/), DATABASE_URL, or a Cloud SQL instance.
+    database_url: SecretStr | None = Field(None, description="The runtime role: postgresql://user:password@host/db")
+    database_unscoped_url: SecretStr | None = Field(None, description="The role of cross-workspace work (sweep)")
+    database_owner_url: SecretStr | None = Field(None, description="The owner, for migrations only")
+    cloud_sql_instance: str | None = Field(None, description="project:region:instance")
+    cloud_sql_database: str = "army"
+    cloud_sql_user: str | None = Field(None, description="The runtime IAM user, without .gserviceaccount.com")
+    cloud_sql_unscoped_user: str | None = None
+    database_pool_size: int = Field(8, ge=1, le=100)
+
+    # The queue.
+    gcp_project: str = "tiktok-army-local"
+    gcp_location: str = "local"
+    step_queue: str = Field("steps", pattern=r"^[A-Za-z0-9-]{1,100}$")
+    cloud_tasks_emulator_host: str | None = Field(None, description="host:port of a local Cloud Tasks server")
+    executor_url: str = Field("http://127.0.0.1:8080", description="Where the queue finds the step executor")
+
+    # Tokens. The same checks run everywhere; locally only the addresses of the keys differ.
+    user_token_audience: str = Field("tiktok-army-local", description="The Firebase project id")
+    user_token_issuer: str = "https://securetoken.google.com/tiktok-army-local"
+    user_token_certs_url: str = (
+        "https://www.googleapis.com/robot/v1/metadata/x509/securetoken@system.gserviceaccount.com"
+    )
+    task_token_audience: str | None = Field(None, description="Default: EXECUTOR_URL")
+    task_token_email: str = "tasks@tiktok-army-local.iam.gserviceaccount.com"
+    task_token_certs_url: str = "https://www.googleapis.com/oauth2/v1/certs"
+
+    # Steps.
+    step_lease_s: float = Field(30.0, ge=0.2, le=1800)
+    step_timeout_s: float = Field(570.0, ge=1, le=1790, description="Below the queue's dispatch deadline")
+    max_step_attempts: int = Field(5, ge=1, le=100, description="Attempts by business failures, not by crashes")
+    step_retry_base_s: float = Field(1.0, ge=0.01, le=3600)
+    sweep_grace_s: float = Field(20.0, ge=0.1, le=3600, description="How long a wake-up may be missing")
+    max_body_bytes: int = Field(1_000_000, ge=1000)
+
+    @property
+    def executor_audience(self) -> str:
+        return self.task_token_audience or self.executor_url
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The values that must never be written anywhere."""
+        found = (getattr(self, name) for name in type(self).model_fields)
+        values = (value.get_secret_value() for value in found if isinstance(value, SecretStr))
+        return tuple(value for value in values if value != PLACEHOLDER)
+
+    @model_validator(mode="after")
+    def _modes_have_what_they_need(self) -> Settings:
+        missing = []
+        if self.claude_mode == "real" and self.anthropic_api_key.get_secret_value() == PLACEHOLDER:
+            missing.append("ANTHROPIC_API_KEY (CLAUDE_MODE=real)")
+        if self.tiktok_provider_mode == "dataset" and self.tiktok_dataset is None:
+            missing.append("TIKTOK_DATASET (TIKTOK_PROVIDER_MODE=dataset)")
+        if self.cloud_sql_instance and not self.cloud_sql_user:
+            missing.append("CLOUD_SQL_USER (CLOUD_SQL_INSTANCE)")
+        if missing:
+            raise ValueError("missing: " + ", ".join(missing))
+        return self
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> Settings:
+        """Reads the environment; raises one error that names everything missing or wrong, and no value."""
+        given: dict[str, Any] = {
+            name: environ[name.upper()] for name in cls.model_fields if environ.get(name.upper(), "") != ""
+        }
+        try:
+            return cls.model_validate(given)
+        except ValidationError as wrong:
+            lines = [_told(problem) for problem in wrong.errors(include_input=False, include_url=False)]
+            raise NotEnoughSettingsError("settings: " + "; ".join(lines)) from None
+
+
+def _told(problem: Any) -> str:
+    name = ".".join(str(part).upper() for part in problem["loc"])
+    message = str(problem["msg"]).removeprefix("Value error, ")
+    return f"{name}: {message}" if name else message
+
+
+_lock = threading.Lock()
+_current: list[Settings] = []
+
+
+def current_settings() -> Settings:
+    """This process's settings, read from the environment at the first call and never again."""
+    with _lock:
+        if not _current:
+            _current.append(Settings.from_env(os.environ))
+        return _current[0]
+
+
+def use_settings(settings: Settings) -> None:
+    """Sets this process's settings by hand: for tests and tools that start without an environment."""
+    with _lock:
+        _current[:] = [settings]
+
+
+def process_environ() -> dict[str, str]:
+    """A copy of this process's environment, to hand on to processes that it starts."""
+    return dict(os.environ)

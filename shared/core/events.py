@@ -1,0 +1,54 @@
+"""The names of the events, the seed's own (C033-C043), and how one reads on the wire."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from shared.core.canonical import JsonObject, canonical_json
+
+
+class EventKind(StrEnum):
+    BRIEF_CREATED = "brief.created"
+    RUN_STARTED = "workflow_run.started"
+    RUN_REPORT_READY = "workflow_run.report_ready"
+    RUN_COMPLETED = "workflow_run.completed"
+    RUN_FAILED = "workflow_run.failed"
+    STEP_STARTED = "workflow_step.started"
+    STEP_SUCCEEDED = "workflow_step.succeeded"
+    STEP_FAILED = "workflow_step.failed"
+    STEP_RETRYING = "workflow_step.retrying"
+    STEP_SKIPPED = "workflow_step.skipped"
+    STEP_PENDING_APPROVAL = "workflow_step.pending_approval"
+    AGENT_RUN_STARTED = "agent_run.started"
+    AGENT_RUN_SUCCEEDED = "agent_run.succeeded"
+    AGENT_RUN_FAILED = "agent_run.failed"
+
+
+FINAL_RUN_EVENTS = frozenset({EventKind.RUN_COMPLETED, EventKind.RUN_FAILED})
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened to a run. `seq` counts up within the run, without repeats."""
+
+    seq: int
+    kind: str
+    subject_id: UUID
+    at: datetime
+    payload: JsonObject
+
+    def as_json(self) -> JsonObject:
+        return {
+            "type": self.kind,
+            "seq": self.seq,
+            "run_id": str(self.subject_id),
+            "at": self.at.isoformat(),
+            **self.payload,
+        }
+
+    def to_sse(self) -> str:
+        """`id`, `event` and `data` lines, and a blank one (C049)."""
+        return f"id: {self.seq}\nevent: {self.kind}\ndata: {canonical_json(self.as_json())}\n\n"

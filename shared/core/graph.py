@@ -1,0 +1,69 @@
+"""The order of a DAG: Kahn's algorithm, ties in the order of the definition (B060)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from heapq import heapify, heappop, heappush
+
+
+class CycleError(ValueError):
+    """The steps named wait for each other."""
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        super().__init__(" -> ".join(keys))
+        self.keys = tuple(keys)
+
+
+def successors_of(depends_on: Mapping[str, Iterable[str]]) -> dict[str, list[str]]:
+    """The arrows turned round: for each key, the keys that wait for it."""
+    after: dict[str, list[str]] = {key: [] for key in depends_on}
+    for key, before in depends_on.items():
+        for name in dict.fromkeys(before):
+            after[name].append(key)
+    return after
+
+
+def execution_order(depends_on: Mapping[str, Sequence[str]]) -> list[str]:
+    """Every key after all it depends on; among the ready, the one defined first. Raises `CycleError`."""
+    place = {key: at for at, key in enumerate(depends_on)}
+    after = successors_of(depends_on)
+    waiting = {key: len(set(before)) for key, before in depends_on.items()}
+    ready = [(place[key], key) for key, count in waiting.items() if count == 0]
+    heapify(ready)
+    order: list[str] = []
+    while ready:
+        _, key = heappop(ready)
+        order.append(key)
+        for name in after[key]:
+            waiting[name] -= 1
+            if waiting[name] == 0:
+                heappush(ready, (place[name], name))
+    if len(order) < len(depends_on):
+        raise CycleError(_a_cycle(depends_on, set(order)))
+    return order
+
+
+def _a_cycle(depends_on: Mapping[str, Sequence[str]], done: set[str]) -> list[str]:
+    """Walks back from any step that never got ready until a key comes round again."""
+    path: list[str] = []
+    at = next(key for key in depends_on if key not in done)
+    while at not in path:
+        path.append(at)
+        at = next(name for name in depends_on[at] if name not in done)
+    return [*path[path.index(at) :], at]
+
+
+def comes_before(depends_on: Mapping[str, Sequence[str]], name: str, key: str) -> bool:
+    """True if `name` is always done before `key` starts. A direct dependency is answered at once."""
+    if name in depends_on[key]:
+        return True
+    seen: set[str] = set()
+    to_visit = list(depends_on[key])
+    while to_visit:
+        at = to_visit.pop()
+        if at == name:
+            return True
+        if at not in seen:
+            seen.add(at)
+            to_visit.extend(depends_on[at])
+    return False

@@ -1,0 +1,141 @@
+"""What people see of runs, briefs and traces: rows as JSON. Money is text, times are ISO 8601 in UTC."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from shared.core.canonical import Json, JsonObject
+from shared.core.events import FINAL_RUN_EVENTS, Event
+from shared.core.status import RunStatus
+from shared.engine.rooms import Rooms
+from shared.errors import NotFoundError
+
+STEPS_SHOWN = 1000
+EVENTS_AT_ONCE = 200
+LOOK_AGAIN_S = 1.0  # a waiter looks for itself this often, should a notice be lost
+STREAM_PAUSE_S = 0.2
+KEEP_ALIVE_S = 15.0
+STREAM_S = 1800.0
+
+
+def shown(value: Any) -> Json:
+    """A value of a row as JSON."""
+    if isinstance(value, Decimal):
+        return f"{value:.8f}"
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return str(value) if isinstance(value, UUID) else value
+
+
+def shown_row(row: Any) -> JsonObject:
+    return {name: shown(value) for name, value in row._asdict().items()}
+
+
+def read_run(workspace_id: UUID, run_id: UUID, rooms: Rooms, *, steps_shown: int = STEPS_SHOWN) -> JsonObject:
+    """The run with its first steps, its cost by step and its report."""
+    runs, steps, costs = rooms.store.move_all(
+        workspace_id,
+        [
+            ("run", {"run_id": run_id}),
+            ("steps_of_run", {"run_id": run_id, "limit": steps_shown, "offset": 0}),
+            ("cost_of_run", {"run_id": run_id}),
+        ],
+    )
+    if not runs:
+        raise NotFoundError(f"run_id: there is no run {run_id} in this workspace")
+    return {
+        **shown_row(runs[0]),
+        "steps": [shown_row(step) for step in steps],
+        "costs": [shown_row(cost) for cost in costs],
+        "stream_url": stream_url(run_id),
+    }
+
+
+def read_steps(workspace_id: UUID, run_id: UUID, limit: int, offset: int, rooms: Rooms) -> list[JsonObject]:
+    """A page of the steps of a run, in execution order: for runs of more than a thousand."""
+    rows = rooms.store.move(workspace_id, "steps_of_run", run_id=run_id, limit=limit, offset=offset)
+    return [shown_row(row) for row in rows]
+
+
+def stream_url(run_id: UUID) -> str:
+    return f"/api/dashboard/workflows/runs/{run_id}/stream"
+
+
+def wait_for_end(workspace_id: UUID, run_id: UUID, wait_s: float, rooms: Rooms) -> None:
+    """Returns when the run has ended, or when the time is up."""
+    until = time.monotonic() + wait_s
+    with rooms.store.run_ends.waiting(run_id) as ended:
+        while True:
+            rows = rooms.store.move(workspace_id, "run_status", run_id=run_id)
+            left = until - time.monotonic()
+            if not rows or RunStatus(rows[0].status).is_final or left <= 0:
+                return
+            ended.wait(min(left, LOOK_AGAIN_S))
+
+
+def read_agent_run(workspace_id: UUID, agent_run_id: UUID, limit: int, offset: int, rooms: Rooms) -> JsonObject:
+    """One agent run and its trace: every call, with whole prompts, tokens and cost (C051)."""
+    agent_runs, calls = rooms.store.move_all(
+        workspace_id,
+        [
+            ("agent_run", {"agent_run_id": agent_run_id}),
+            ("calls_of_agent_run", {"agent_run_id": agent_run_id, "limit": limit, "offset": offset}),
+        ],
+    )
+    if not agent_runs:
+        raise NotFoundError(f"agent_run_id: there is no agent run {agent_run_id} in this workspace")
+    return {"agent_run": shown_row(agent_runs[0]), "steps": [shown_row(call) for call in calls]}
+
+
+def read_agent_runs(workspace_id: UUID, run_id: UUID, rooms: Rooms) -> list[JsonObject]:
+    """Every attempt of every step of a run."""
+    return [shown_row(row) for row in rooms.store.move(workspace_id, "agent_runs_of_run", run_id=run_id)]
+
+
+def stream_run(workspace_id: UUID, run_id: UUID, after: int, rooms: Rooms) -> Iterator[str]:
+    """The run's events as server-sent events, from `after` on, until the one that ends it (C047).
+
+    Read from the database, so that any replica can serve it, and a client that comes back with `Last-Event-ID`
+    misses nothing. The first look happens here, so that an unknown run is a 404 and not an empty stream.
+    """
+    if not rooms.store.move(workspace_id, "run_status", run_id=run_id):
+        raise NotFoundError(f"run_id: there is no run {run_id} in this workspace")
+    return _events(workspace_id, run_id, after, rooms)
+
+
+def _events(workspace_id: UUID, run_id: UUID, after: int, rooms: Rooms) -> Iterator[str]:
+    until = time.monotonic() + STREAM_S
+    quiet_since = time.monotonic()
+    with rooms.store.run_ends.waiting(run_id) as ended:
+        while time.monotonic() < until:
+            was_over = _is_over(workspace_id, run_id, rooms)
+            events = _events_after(workspace_id, run_id, after, rooms)
+            for event in events:
+                after = event.seq
+                quiet_since = time.monotonic()
+                yield event.to_sse()
+                if event.kind in FINAL_RUN_EVENTS:
+                    return
+            if events:
+                continue
+            if was_over:  # the client has seen the end already
+                return
+            if time.monotonic() - quiet_since > KEEP_ALIVE_S:
+                quiet_since = time.monotonic()
+                yield ": still here\n\n"
+            ended.wait(STREAM_PAUSE_S)
+            ended.clear()
+
+
+def _is_over(workspace_id: UUID, run_id: UUID, rooms: Rooms) -> bool:
+    return RunStatus(rooms.store.move(workspace_id, "run_status", run_id=run_id)[0].status).is_final
+
+
+def _events_after(workspace_id: UUID, run_id: UUID, after: int, rooms: Rooms) -> list[Event]:
+    rows = rooms.store.move(workspace_id, "events_after", subject_id=run_id, after=after, limit=EVENTS_AT_ONCE)
+    return [Event(row.seq, row.kind, row.subject_id, row.created_at, row.payload) for row in rows]

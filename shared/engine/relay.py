@@ -1,0 +1,53 @@
+"""After a commit: wake what became ready. If this is lost, the sweep does it again."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from shared.engine.rooms import Rooms
+from shared.errors import TransientError
+from shared.queue.tasks import Wake
+
+log = logging.getLogger(__name__)
+
+STEP_PATH = "/tasks/step"
+DEADLINE_MARGIN_S = 30.0  # between the step's own timeout and the queue's: enough to settle
+
+
+@dataclass(frozen=True, slots=True)
+class WakeUp:
+    """A step to wake. Attempt and generation are part of the task's name, so no wake-up is ever refused as old."""
+
+    workspace_id: UUID
+    step_id: UUID
+    attempt: int
+    generation: int
+    due: datetime | None = None
+    reason: str = "ready"
+
+
+def wake_steps(rooms: Rooms, wake_ups: Iterable[WakeUp]) -> int:
+    """Makes one task for each, and returns how many. A queue that does not answer is left to the sweep."""
+    wakes = [_wake(rooms, wake_up) for wake_up in wake_ups]
+    if not wakes:
+        return 0
+    try:
+        rooms.queue.wake_many(wakes)
+    except TransientError as busy:
+        log.warning("relay.queue_busy: %d wake-ups are left to the sweep (%s)", len(wakes), busy)
+        return 0
+    return len(wakes)
+
+
+def _wake(rooms: Rooms, wake_up: WakeUp) -> Wake:
+    return Wake(
+        url_path=STEP_PATH,
+        body={"workspace_id": str(wake_up.workspace_id), "step_id": str(wake_up.step_id)},
+        name_parts=(str(wake_up.step_id), wake_up.attempt, wake_up.generation, wake_up.reason),
+        due=wake_up.due,
+        deadline_s=rooms.settings.step_timeout_s + DEADLINE_MARGIN_S,
+    )

@@ -1,0 +1,131 @@
+"""How an attempt ends: settled, queued again for later, or failed. Each is one guarded statement, then the waking."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+from uuid import UUID
+
+from shared.agents.base import AgentResult, AgentRunEnd
+from shared.config import Settings
+from shared.core.money import usd
+from shared.core.scrub import scrubbed
+from shared.engine.relay import WakeUp, wake_steps
+from shared.engine.rooms import Rooms
+from shared.engine.start_run import wake_ups
+from shared.errors import AgentError, EngineError, TransientError
+from shared.store.documents import as_jsonb, clean_text
+
+log = logging.getLogger(__name__)
+
+MAX_DELAY_S = 3600.0
+MESSAGE_CHARACTERS = 10_000
+TRACEBACK_CHARACTERS = 100_000
+
+Ended = Literal["succeeded", "failed", "retrying", "not_ours"]
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt at one step. `number` is the fence; `started` is this process's own monotonic clock."""
+
+    workspace_id: UUID
+    run_id: UUID
+    step_id: UUID
+    key: str
+    number: int
+    failures: int
+    agent_run_id: UUID
+    started: float
+
+
+def succeed(attempt: Attempt, result: AgentResult, end: AgentRunEnd | None, report: str | None, rooms: Rooms) -> Ended:
+    """Settles the step with its output, and wakes the successors that waited for it alone."""
+    rows = rooms.store.move(
+        attempt.workspace_id,
+        "succeed_step",
+        run_id=attempt.run_id,
+        step_id=attempt.step_id,
+        attempt=attempt.number,
+        agent_run_id=attempt.agent_run_id,
+        output_jsonb=as_jsonb(result.output),
+        agent_cost_usd=usd(result.cost_usd),
+        latency_ms=end.latency_ms if end else _since(attempt),
+        model_used=result.model_used,
+        report_md=None if report is None else clean_text(report),
+        grace_s=rooms.settings.sweep_grace_s,
+    )
+    if not rows:
+        return "not_ours"
+    _compare_costs(attempt, rows[0].cost_usd, result.cost_usd)
+    wake_steps(rooms, wake_ups(attempt.workspace_id, rows[0].ready))
+    return "succeeded"
+
+
+def _compare_costs(attempt: Attempt, of_calls: Decimal, of_agent: Decimal) -> None:
+    """The journal is right. An agent that counts otherwise forgot a call, or an attempt was lost and paid for."""
+    if usd(of_agent) != usd(of_calls) and attempt.number == 1:
+        log.warning("step.cost_differs: %s calls cost %s, the agent says %s", attempt.key, of_calls, of_agent)
+
+
+def fail_or_retry(attempt: Attempt, wrong: EngineError, end: AgentRunEnd | None, rooms: Rooms) -> Ended:
+    """Queues the step again if that may help and tries are left; else fails it, and with it the run."""
+    again = is_retryable(wrong) and attempt.failures + 1 < rooms.settings.max_step_attempts
+    return _retry(attempt, wrong, end, rooms) if again else _fail(attempt, wrong, end, rooms)
+
+
+def is_retryable(wrong: EngineError) -> bool:
+    return isinstance(wrong, TransientError) or (isinstance(wrong, AgentError) and wrong.retryable)
+
+
+def retry_delay_s(failures: int, wrong: EngineError, settings: Settings) -> float:
+    """Doubling from the base, with up to half of it more by chance; never sooner than the other side asked."""
+    backoff = min(settings.step_retry_base_s * 2.0**failures, MAX_DELAY_S)
+    asked = getattr(wrong, "retry_after_s", None) or 0.0
+    return float(max(backoff * (1 + random.random() / 2), asked))  # noqa: S311  # spreads retries; no secret
+
+
+def _retry(attempt: Attempt, wrong: EngineError, end: AgentRunEnd | None, rooms: Rooms) -> Ended:
+    rows = rooms.store.move(
+        attempt.workspace_id,
+        "retry_step",
+        **_failure(attempt, wrong, end, rooms.settings),
+        delay_s=retry_delay_s(attempt.failures, wrong, rooms.settings),
+        grace_s=rooms.settings.sweep_grace_s,
+    )
+    if not rows:
+        return "not_ours"
+    (step,) = rows
+    due = WakeUp(attempt.workspace_id, step.id, step.attempt, step.generation, due=step.not_before, reason="retry")
+    wake_steps(rooms, [due])
+    return "retrying"
+
+
+def _fail(attempt: Attempt, wrong: EngineError, end: AgentRunEnd | None, rooms: Rooms) -> Ended:
+    rows = rooms.store.move(attempt.workspace_id, "fail_step", **_failure(attempt, wrong, end, rooms.settings))
+    return "failed" if rows else "not_ours"
+
+
+def _failure(attempt: Attempt, wrong: EngineError, end: AgentRunEnd | None, settings: Settings) -> dict[str, object]:
+    def kept(text: str, characters: int) -> str:
+        return clean_text(scrubbed(text, settings.secrets))[:characters]
+
+    return {
+        "run_id": attempt.run_id,
+        "step_id": attempt.step_id,
+        "attempt": attempt.number,
+        "agent_run_id": attempt.agent_run_id,
+        "latency_ms": end.latency_ms if end else _since(attempt),
+        "agent_cost_usd": end.cost_usd if end else Decimal(0),
+        "agent_error": kept((end.error_message if end else None) or wrong.message, TRACEBACK_CHARACTERS),
+        "error_class": wrong.reason if isinstance(wrong, AgentError) else wrong.code,
+        "error_message": kept(wrong.message, MESSAGE_CHARACTERS),
+    }
+
+
+def _since(attempt: Attempt) -> int:
+    return int((time.monotonic() - attempt.started) * 1000)

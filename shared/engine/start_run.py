@@ -1,0 +1,146 @@
+"""Starts a run: a definition, a brief and who asked become a run with its steps, in one statement."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from shared.core.canonical import JsonObject, digest_of
+from shared.core.definitions import SYNTHESIS_NODE, WorkflowDef, WorkflowStepDef
+from shared.core.graph import execution_order, successors_of
+from shared.core.ids import new_id
+from shared.core.inputs import BRIEF, by_name, references_in
+from shared.core.status import TriggerType
+from shared.engine.relay import WakeUp, wake_steps
+from shared.engine.rooms import Rooms
+from shared.errors import ConflictError
+from shared.store.documents import as_jsonb
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """A run to start. `brief` is what its steps see as `brief.x`; `idempotency_key` makes asking twice harmless."""
+
+    workspace_id: UUID
+    definition: WorkflowDef
+    brief: JsonObject
+    created_by: str
+    brief_id: UUID | None = None
+    trigger_type: TriggerType = TriggerType.API
+    trigger_event_id: str | None = None
+    budget_usd: Decimal | None = None
+    idempotency_key: str | None = None
+
+    @property
+    def digest(self) -> str:
+        """What the request asks for: two requests with one idempotency key must agree in it."""
+        return digest_of(
+            {
+                "definition": self.definition.digest,
+                "brief_id": str(self.brief_id),
+                "brief": self.brief,
+                "budget_usd": str(self.budget_usd),
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class StartedRun:
+    run_id: UUID
+    started_at: datetime
+    is_new: bool
+
+
+def start_run(request: RunRequest, rooms: Rooms) -> StartedRun:
+    """Writes the run and wakes its first steps. The same idempotency key again gives the first answer.
+
+    Raises `ConflictError` if the key was used for another request.
+    """
+    rows = rooms.store.move(request.workspace_id, "start_run", **_values(request, rooms))
+    if not rows:
+        return _started_before(request, rooms)
+    (run,) = rows
+    wake_steps(rooms, wake_ups(request.workspace_id, run.ready))
+    return StartedRun(run_id=run.id, started_at=run.started_at, is_new=True)
+
+
+def wake_ups(workspace_id: UUID, ready: list[list[Any]] | None) -> list[WakeUp]:
+    """The `ready` column of a move, as wake-ups."""
+    return [WakeUp(workspace_id, UUID(step_id), attempt, generation) for step_id, attempt, generation in ready or []]
+
+
+def _started_before(request: RunRequest, rooms: Rooms) -> StartedRun:
+    (run,) = rooms.store.move(request.workspace_id, "run_of_idempotency_key", idempotency_key=request.idempotency_key)
+    if run.request_digest != request.digest:
+        raise ConflictError("Idempotency-Key: was used before, with another request")
+    return StartedRun(run_id=run.id, started_at=run.started_at, is_new=False)
+
+
+def _values(request: RunRequest, rooms: Rooms) -> Mapping[str, Any]:
+    definition = request.definition
+    return {
+        "workspace_id": request.workspace_id,
+        "run_id": new_id(),
+        "digest": definition.digest,
+        "slug": definition.slug,
+        "workflow_version": definition.version,
+        "name": definition.name,
+        "description": definition.description,
+        "dag_jsonb": as_jsonb(definition.to_dag_jsonb()),
+        "brief_id": request.brief_id,
+        "brief_jsonb": as_jsonb(request.brief),
+        "trigger_type": request.trigger_type.value,
+        "trigger_event_id": request.trigger_event_id,
+        "budget_usd": request.budget_usd,
+        "steps_total": len(definition.steps),
+        "created_by": request.created_by,
+        "idempotency_key": request.idempotency_key,
+        "request_digest": request.digest,
+        "steps": as_jsonb(step_rows(definition)),
+        "grace_s": rooms.settings.sweep_grace_s,
+    }
+
+
+def step_rows(definition: WorkflowDef) -> list[JsonObject]:
+    """The steps as rows, in execution order. Each holds all it needs, so that no step ever loads the whole run."""
+    by_key = {step.key: step for step in definition.steps}
+    depends_on = {step.key: tuple(dict.fromkeys(step.depends_on)) for step in definition.steps}
+    after = successors_of(depends_on)
+    keys = list(by_key)
+    return [
+        {
+            "id": str(new_id()),
+            "idx": idx,
+            "key": key,
+            "agent_name": by_key[key].agent_name,
+            "label": by_key[key].title,
+            "definition": _own_part(by_key[key], keys),
+            "depends_on": depends_on[key],
+            "successors": after[key],
+            "sources": sources_of(by_key[key], keys),
+            "waiting_on": len(depends_on[key]),
+        }
+        for idx, key in enumerate(execution_order(depends_on))
+    ]
+
+
+def _own_part(step: WorkflowStepDef, keys: list[str]) -> JsonObject:
+    return {
+        "input_map": {field: by_name(value, keys) for field, value in step.input_map.items()},
+        "options": step.options,
+        "target_output_field": step.target_output_field,
+        "approval_required_by": step.approval_required_by,
+    }
+
+
+def sources_of(step: WorkflowStepDef, keys: list[str]) -> list[str]:
+    """The steps whose outputs this one reads: those its input_map names, and for synthesis all it depends on."""
+    named = (reference.root for value in step.input_map.values() for reference in references_in(value, keys))
+    found = dict.fromkeys(root for root in named if root != BRIEF)
+    if step.agent_name == SYNTHESIS_NODE:
+        found.update(dict.fromkeys(step.depends_on))
+    return list(found)

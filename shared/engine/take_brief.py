@@ -1,0 +1,178 @@
+"""Takes a brief, and starts runs of it: what the intake door calls."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from shared.agents.registry import AGENT_REGISTRY
+from shared.core.canonical import JsonObject, digest_of
+from shared.core.definitions import WorkflowDef, WorkflowStepDef
+from shared.core.ids import new_id
+from shared.engine.rooms import Rooms
+from shared.engine.start_run import RunRequest, StartedRun, start_run
+from shared.errors import ConflictError, InvalidInputError, NotFoundError
+from shared.providers.tiktok import check_account
+from shared.store.documents import as_jsonb
+from shared.workflows.check import check_definition
+from shared.workflows.seeded import SEEDED_WORKFLOWS
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks, and the key that makes asking twice harmless."""
+
+    workspace_id: UUID
+    subject: str
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TakenBrief:
+    brief_id: UUID
+    created_at: datetime
+    is_new: bool
+
+
+def take_brief(outcome: str, brief: JsonObject, fields: JsonObject, caller: Caller, rooms: Rooms) -> TakenBrief:
+    """Writes a brief, `pending`. Nothing is written if its workflow, its account or its dataset does not exist.
+
+    `brief` holds the brief's own fields, `fields` what agents may need besides.
+    """
+    definition_of(outcome, caller.workspace_id, rooms, field="outcome")
+    check_account(brief["handle"], brief.get("dataset"))
+    digest = digest_of({"outcome": outcome, "brief": brief, "fields": fields})
+    rows = rooms.store.move(
+        caller.workspace_id,
+        "create_brief",
+        workspace_id=caller.workspace_id,
+        id=new_id(),
+        brand_id=brief.get("brand_id"),
+        outcome=outcome,
+        handle=brief["handle"],
+        target_type=brief["target_type"],
+        notes=brief.get("notes"),
+        dataset=brief.get("dataset"),
+        budget_usd=brief.get("budget_usd"),
+        fields=as_jsonb(fields),
+        idempotency_key=caller.idempotency_key,
+        request_digest=digest,
+        created_by=caller.subject,
+    )
+    if rows:
+        return TakenBrief(rows[0].id, rows[0].created_at, is_new=True)
+    (known,) = rooms.store.move(caller.workspace_id, "brief_of_idempotency_key", idempotency_key=caller.idempotency_key)
+    if known.request_digest != digest:
+        raise ConflictError("Idempotency-Key: was used before, with another request")
+    return TakenBrief(known.id, known.created_at, is_new=False)
+
+
+def definition_of(slug: str, workspace_id: UUID, rooms: Rooms, *, field: str = "workflow_slug") -> WorkflowDef:
+    """The definition a new run takes: the workspace's own if it stored one, else the seeded one (B054)."""
+    rows = rooms.store.move(workspace_id, "newest_definition", slug=slug)
+    if rows:
+        definition = WorkflowDef.from_dag_jsonb(rows[0].dag_jsonb)
+        check_definition(definition)
+        return definition
+    if slug not in SEEDED_WORKFLOWS:
+        known = ", ".join(sorted(SEEDED_WORKFLOWS))
+        raise InvalidInputError(field, f"there is no workflow {slug!r}; there are: {known}")
+    return SEEDED_WORKFLOWS[slug]
+
+
+def run_stored_brief(brief_id: UUID, slug: str, caller: Caller, rooms: Rooms) -> StartedRun:
+    """Starts a run of a brief that was taken before."""
+    definition = definition_of(slug, caller.workspace_id, rooms)
+    rows = rooms.store.move(caller.workspace_id, "brief", brief_id=brief_id)
+    if not rows:
+        raise NotFoundError(f"brief_id: there is no brief {brief_id} in this workspace")
+    brief = brief_of_row(rows[0])
+    check_account(brief["handle"], brief.get("dataset"))
+    return _started(definition, brief, caller, rooms, brief_id=brief_id, budget_usd=rows[0].budget_usd)
+
+
+def brief_of_row(row: Any) -> JsonObject:
+    """A stored brief as its runs' steps see it."""
+    own = {
+        "handle": row.handle,
+        "target_type": row.target_type,
+        "notes": row.notes,
+        "brand_id": None if row.brand_id is None else str(row.brand_id),
+        "dataset": row.dataset,
+        "budget_usd": None if row.budget_usd is None else str(row.budget_usd.normalize()),
+    }
+    return {**row.fields, **{name: value for name, value in own.items() if value is not None}}
+
+
+def run_ad_hoc(slug: str, brief: JsonObject, budget_usd: Decimal | None, caller: Caller, rooms: Rooms) -> StartedRun:
+    """Starts a run without a stored brief (X14)."""
+    definition = definition_of(slug, caller.workspace_id, rooms)
+    check_account(brief["handle"], brief.get("dataset"))
+    return _started(definition, brief, caller, rooms, budget_usd=budget_usd)
+
+
+def run_one_agent(name: str, given: Mapping[str, Any], caller: Caller, rooms: Rooms) -> StartedRun:
+    """Starts a run of one agent: a workflow of one step (DESIGN 9). Its input is checked before anything is written."""
+    if name not in AGENT_REGISTRY:
+        raise NotFoundError(f"unknown agent: {name}; there are: {', '.join(sorted(AGENT_REGISTRY))}")
+    agent = AGENT_REGISTRY[name]()
+    known = agent.Input.model_fields
+    for field in given:
+        if field not in known:
+            raise InvalidInputError(
+                f"input.{field}", f"{name} takes no such field; it takes: {', '.join(sorted(known))}"
+            )
+    try:
+        parsed = agent.parse_input(agent.Input, given).model_dump(mode="json", exclude_unset=True)
+    except InvalidInputError as wrong:
+        raise InvalidInputError(f"input.{wrong.field}", wrong.problem) from wrong
+    if "handle" in parsed:
+        check_account(parsed["handle"], parsed.get("dataset"))
+    step = WorkflowStepDef(key=name, agent_name=name)
+    definition = WorkflowDef(slug=f"agent_{name}", name=f"One agent: {name}", steps=(step,))
+    return _started(definition, parsed, caller, rooms)
+
+
+def _started(
+    definition: WorkflowDef,
+    brief: JsonObject,
+    caller: Caller,
+    rooms: Rooms,
+    *,
+    brief_id: UUID | None = None,
+    budget_usd: Decimal | None = None,
+) -> StartedRun:
+    request = RunRequest(
+        workspace_id=caller.workspace_id,
+        definition=definition,
+        brief=brief,
+        created_by=caller.subject,
+        brief_id=brief_id,
+        budget_usd=budget_usd,
+        idempotency_key=caller.idempotency_key,
+    )
+    return start_run(request, rooms)
+
+
+def store_workflow(definition: WorkflowDef, caller: Caller, rooms: Rooms) -> str:
+    """Stores a checked definition and returns its digest. A version is never overwritten with other content."""
+    rows = rooms.store.move(
+        caller.workspace_id,
+        "store_definition",
+        workspace_id=caller.workspace_id,
+        digest=definition.digest,
+        slug=definition.slug,
+        workflow_version=definition.version,
+        name=definition.name,
+        description=definition.description,
+        dag_jsonb=as_jsonb(definition.to_dag_jsonb()),
+    )
+    if not rows:
+        raise ConflictError(
+            f"version: {definition.slug!r} version {definition.version} is stored with other content; take the next one"
+        )
+    return str(rows[0].digest)

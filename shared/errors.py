@@ -1,0 +1,207 @@
+"""Every error of the system. The class already says what happens next.
+
+    EngineError
+    ├── RefusedError                the caller is wrong; nothing was written            4xx
+    │   ├── InvalidInputError       a field is wrong: named, with what is allowed       422
+    │   ├── MalformedBodyError      the body could not be read at all                   400
+    │   ├── BodyTooLargeError       the body is over the limit                          413
+    │   ├── UnauthenticatedError    no token, or one that does not verify               401
+    │   ├── ForbiddenError          a good token that may not do this                   403
+    │   ├── NotFoundError           no such thing in this workspace                     404
+    │   ├── ConflictError           the state, or an idempotency key, says otherwise    409
+    │   └── InvalidDefinitionError  a workflow definition is wrong: step and field      422
+    ├── TerminalError               trying again cannot help; the step fails            200 to the queue
+    │   ├── AgentError              an agent failed
+    │   ├── InputUnresolvedError    an input_map path leads nowhere
+    │   ├── OutputInvalidError      an agent's or a model's output misses its schema
+    │   ├── ModelRefusedError       the model declined, or was cut off
+    │   ├── ModelRequestError       the request itself was refused (code bug, capability, key)
+    │   ├── NotEnoughSettingsError  a mode needs a setting that is missing
+    │   └── FenceLostError          another attempt owns the step now; change nothing
+    └── TransientError              trying again may help; the step is queued again     200 to the queue
+        ├── ModelBusyError          rate limited, overloaded, timed out
+        ├── ProviderDownError       an outside party did not answer
+        └── StoreBusyError          Postgres did not answer, or could not serialise
+
+The web edge (shared/web) is the only place that turns one into a status.
+"""
+
+from __future__ import annotations
+
+
+class EngineError(Exception):
+    """The root of every error raised on purpose. `code` is stable and safe to show."""
+
+    code = "engine_error"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class RefusedError(EngineError):
+    """The caller is wrong. Nothing was written."""
+
+    code = "refused"
+    status = 400
+
+
+class InvalidInputError(RefusedError):
+    """A field of the request is wrong. `field` is its dotted path; the message says what is allowed."""
+
+    code = "invalid_input"
+    status = 422
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(f"{field}: {message}")
+        self.field = field
+        self.problem = message
+
+
+class MalformedBodyError(RefusedError):
+    """The body could not be read as the JSON object it should be."""
+
+    code = "malformed_body"
+    status = 400
+
+
+class BodyTooLargeError(RefusedError):
+    """The body is over the limit."""
+
+    code = "body_too_large"
+    status = 413
+
+
+class UnauthenticatedError(RefusedError):
+    """No token, or one that does not verify."""
+
+    code = "unauthenticated"
+    status = 401
+
+
+class ForbiddenError(RefusedError):
+    """The token is good, but not for this."""
+
+    code = "forbidden"
+    status = 403
+
+
+class NotFoundError(RefusedError):
+    """There is no such thing in this workspace."""
+
+    code = "not_found"
+    status = 404
+
+
+class MethodNotAllowedError(RefusedError):
+    """The path exists, but not with this method."""
+
+    code = "method_not_allowed"
+    status = 405
+
+
+class ConflictError(RefusedError):
+    """The thing is not in a state that allows this."""
+
+    code = "conflict"
+    status = 409
+
+
+class InvalidDefinitionError(RefusedError):
+    """A workflow definition is wrong. Names the step and the field."""
+
+    code = "invalid_definition"
+    status = 422
+
+    def __init__(self, step: str | None, field: str, message: str) -> None:
+        where = f"steps.{step}.{field}" if step else field
+        super().__init__(f"{where}: {message}")
+        self.step = step
+        self.field = where
+        self.problem = message
+
+
+class TerminalError(EngineError):
+    """Trying again cannot help: the step fails, and the queue is told 200."""
+
+    code = "terminal"
+
+
+class AgentError(TerminalError):
+    """An agent failed. `reason` is the code of what went wrong inside; a transient cause makes it `retryable`."""
+
+    code = "agent_failed"
+
+    def __init__(self, message: str, *, cause: BaseException | None = None, retryable: bool = False) -> None:
+        super().__init__(message)
+        self.reason = cause.code if isinstance(cause, EngineError) else self.code
+        self.retryable = retryable or isinstance(cause, TransientError)
+        self.retry_after_s = cause.retry_after_s if isinstance(cause, TransientError) else None
+
+
+class InputUnresolvedError(TerminalError):
+    """An `input_map` path leads nowhere. Names step, field and path."""
+
+    code = "input_unresolved"
+
+    def __init__(self, step: str, field: str, path: str, why: str) -> None:
+        super().__init__(f"step {step!r}, field {field!r}: path {path!r} {why}")
+        self.step, self.field, self.path = step, field, path
+
+
+class OutputInvalidError(TerminalError):
+    """What came out does not match the schema it was promised with."""
+
+    code = "output_invalid"
+
+
+class ModelRefusedError(TerminalError):
+    """The model declined to answer, or its answer was cut off."""
+
+    code = "model_refused"
+
+
+class ModelRequestError(TerminalError):
+    """The model's API refused the request itself: our bug, a capability gate, or a key."""
+
+    code = "model_request"
+
+
+class NotEnoughSettingsError(TerminalError):
+    """A mode was chosen whose settings are missing. Names them all."""
+
+    code = "settings_missing"
+
+
+class FenceLostError(TerminalError):
+    """Another attempt owns this step now. Whoever sees this changes nothing."""
+
+    code = "fence_lost"
+
+
+class TransientError(EngineError):
+    """Trying again may help. `retry_after_s` is the other side's word on when."""
+
+    code = "transient"
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class ModelBusyError(TransientError):
+    """The model is rate limited, overloaded, or did not answer in time."""
+
+    code = "model_busy"
+
+
+class ProviderDownError(TransientError):
+    """An outside party did not answer."""
+
+    code = "provider_down"
+
+
+class StoreBusyError(TransientError):
+    """Postgres did not answer, or could not serialise this with others."""
+
+    code = "store_busy"

@@ -1,0 +1,123 @@
+"""What is known of a TikTok account, whatever it was read from. `None` means unknown, never zero."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+SourceName = Literal["mock", "dataset", "tiktok_export", "real"]
+
+
+class Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Profile(Record):
+    """An account at the time it was read. `handle` has no @ and is lower case."""
+
+    handle: str
+    nickname: str | None = None
+    bio: str | None = None
+    followers: int | None = None
+    following: int | None = None
+    likes_received: int | None = None
+    posts_total: int | None = None
+    verified: bool | None = None
+    region: str | None = None
+
+
+class Post(Record):
+    """A published post. Counts are as of the account's `as_of`; times are UTC."""
+
+    id: str
+    url: str | None = None
+    caption: str = ""
+    published_at: datetime
+    views: int | None = None
+    likes: int | None = None
+    comments: int | None = None
+    shares: int | None = None
+    saves: int | None = None
+    duration_s: float | None = None  # None for photo posts and where unknown
+    hashtags: tuple[str, ...] = ()  # lower case, no #
+    mentions: tuple[str, ...] = ()
+    music_title: str | None = None
+    music_original: bool | None = None
+    is_ad: bool | None = None
+    language: str | None = None
+    for_you_share: float | None = None  # share of views from the For You feed, 0..1
+    search_visible: bool | None = None  # found by searching its own hashtags
+
+
+class Comment(Record):
+    id: str
+    post_id: str
+    author: str | None = None
+    text: str
+    posted_at: datetime
+    likes: int | None = None
+    replied_by_owner: bool | None = None
+    reply_delay_h: float | None = None
+
+
+class HealthSignals(Record):
+    """What the platform itself says about the account. Only owners and the mock know these."""
+
+    rate_limited_calls: int | None = None
+    calls_made: int | None = None
+    policy_flags: tuple[str, ...] | None = None
+
+
+class FollowerDay(Record):
+    day: str  # YYYY-MM-DD, UTC
+    followers_gained: int
+
+
+class Audience(Record):
+    """Who follows or watches: shares 0..1. Unknown parts are empty."""
+
+    age_shares: dict[str, float] = {}
+    gender_shares: dict[str, float] = {}
+    region_shares: dict[str, float] = {}
+    active_hour_shares: dict[str, float] = {}  # "00".."23", UTC
+
+
+class AccountData(Record):
+    """Everything readable about one account: posts newest first, at most `posts_total_read` of them.
+
+    `as_of` is the time the data speaks of: every window ("last 14 days") is counted back from it, never from the
+    clock, so that the same data gives the same numbers on any day. `notes` says what the source cannot know.
+    """
+
+    source: SourceName
+    source_name: str  # for people: "mock data", or the file's name
+    as_of: datetime
+    profile: Profile
+    posts: tuple[Post, ...]
+    comments: tuple[Comment, ...] | None = None
+    audience: Audience | None = None
+    health: HealthSignals | None = None
+    follower_days: tuple[FollowerDay, ...] | None = None
+    notes: tuple[str, ...] = ()
+
+
+class TrendingHashtag(Record):
+    """A hashtag in two windows of equal length: the last `window_days`, and those before."""
+
+    name: str
+    posts_now: int
+    posts_before: int
+    views_now: int | None = None
+    views_before: int | None = None
+
+
+class Trends(Record):
+    source: SourceName
+    source_name: str
+    as_of: datetime
+    region: str | None
+    window_days: int
+    hashtags: tuple[TrendingHashtag, ...]
+    notes: tuple[str, ...] = ()

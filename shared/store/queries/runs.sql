@@ -1,0 +1,96 @@
+-- name: start_run
+-- Writes a run, its steps and its first event, pins its definition, and marks its brief dispatched: all or nothing.
+-- A known idempotency key writes nothing and returns no row.
+with pinned as (
+    insert into tiktok_workflows (workspace_id, digest, slug, version, name, description, dag_jsonb)
+    values (:workspace_id::uuid, :digest::text, :slug::text, :workflow_version::int, :name::text, :description::text,
+            :dag_jsonb::jsonb)
+    on conflict (workspace_id, digest) do nothing
+), run as (
+    insert into tiktok_workflow_runs (
+        workspace_id, id, workflow_slug, workflow_version, definition_digest, brief_id, brief_jsonb, trigger_type,
+        trigger_event_id, budget_usd, version, steps_total, steps_open, created_by, idempotency_key, request_digest)
+    values (:workspace_id::uuid, :run_id::uuid, :slug::text, :workflow_version::int, :digest::text, :brief_id::uuid,
+            :brief_jsonb::jsonb, :trigger_type::text, :trigger_event_id::text, :budget_usd::numeric, 1,
+            :steps_total::int, :steps_total::int, :created_by::text, :idempotency_key::text, :request_digest::text)
+    on conflict (workspace_id, idempotency_key) do nothing
+    returning workspace_id, id, started_at
+), steps as (
+    insert into tiktok_workflow_steps (
+        workspace_id, id, workflow_run_id, idx, key, agent_name, label, definition, depends_on, successors, sources,
+        status, waiting_on, queued_at, wake_at)
+    select run.workspace_id, s.id, run.id, s.idx, s.key, s.agent_name, s.label, s.definition,
+           s.depends_on, s.successors, s.sources,
+           case when s.waiting_on = 0 then 'queued' else 'pending' end, s.waiting_on,
+           case when s.waiting_on = 0 then now() end,
+           case when s.waiting_on = 0 then now() + make_interval(secs => :grace_s::float8) end
+      from run, jsonb_to_recordset(:steps::jsonb) as s(
+           id uuid, idx int, key text, agent_name text, label text, definition jsonb, depends_on text[],
+           successors text[], sources text[], waiting_on int)
+    returning id, status, attempt, generation
+), dispatched as (
+    update tiktok_briefs set status = 'dispatched' from run where tiktok_briefs.id = :brief_id::uuid
+), told as (
+    insert into tiktok_outbox (workspace_id, subject_id, seq, kind, payload)
+    select workspace_id, id, 1, 'workflow_run.started',
+           jsonb_build_object('status', 'running', 'workflow_slug', :slug::text, 'steps_total', :steps_total::int)
+      from run
+)
+select run.id, run.started_at,
+       (select jsonb_agg(jsonb_build_array(steps.id, steps.attempt, steps.generation))
+          from steps where steps.status = 'queued') as ready
+  from run;
+
+-- name: run_of_idempotency_key
+select id, request_digest, started_at from tiktok_workflow_runs where idempotency_key = :idempotency_key::text;
+
+-- name: newest_definition
+-- The definition a new run of this slug takes: the newest one a user stored.
+select dag_jsonb from tiktok_workflows
+ where slug = :slug::text and is_stored order by version desc, created_at desc limit 1;
+
+-- name: stored_definitions
+select distinct on (slug) slug, version, name, description, dag_jsonb, digest, created_at
+  from tiktok_workflows where is_stored order by slug, version desc, created_at desc;
+
+-- name: store_definition
+-- Stores a definition. The same one again changes nothing; a version that is taken by another one returns no row.
+insert into tiktok_workflows (workspace_id, digest, slug, version, name, description, dag_jsonb, is_stored)
+select :workspace_id::uuid, :digest::text, :slug::text, :workflow_version::int, :name::text, :description::text,
+       :dag_jsonb::jsonb, true
+ where not exists (select from tiktok_workflows
+                    where slug = :slug::text and version = :workflow_version::int and is_stored
+                      and digest <> :digest::text)
+on conflict (workspace_id, digest) do update set is_stored = true
+returning digest;
+
+-- name: run
+select r.id, r.workflow_slug, r.workflow_version, r.definition_digest, r.brief_id, r.brief_jsonb, r.trigger_type,
+       r.status, r.budget_usd, r.version, r.steps_total, r.steps_open, r.paused_at, r.cancel_requested_at, r.report_md,
+       r.error_class, r.error_message, r.total_cost_usd, r.total_latency_ms, r.created_by, r.started_at, r.completed_at,
+       w.name as workflow_name, w.description as workflow_description
+  from tiktok_workflow_runs r
+  join tiktok_workflows w on w.workspace_id = r.workspace_id and w.digest = r.definition_digest
+ where r.id = :run_id::uuid;
+
+-- name: run_status
+select status, version from tiktok_workflow_runs where id = :run_id::uuid;
+
+-- name: runs_newest_first
+select id, workflow_slug, status, steps_total, steps_open, brief_jsonb, total_cost_usd, total_latency_ms, created_by,
+       started_at, completed_at, error_message
+  from tiktok_workflow_runs
+ where (:status::text is null or status = :status::text)
+   and (:workflow_slug::text is null or workflow_slug = :workflow_slug::text)
+   and (:before::timestamptz is null or started_at < :before::timestamptz)
+ order by started_at desc limit :limit::int;
+
+-- name: steps_of_run
+select id, idx, key, agent_name, label, status, depends_on, attempt, failures, waiting_on, input_jsonb, output_jsonb,
+       agent_run_id, cost_usd, latency_ms, error_class, error_message, not_before, queued_at, started_at, completed_at
+  from tiktok_workflow_steps where workflow_run_id = :run_id::uuid
+ order by idx limit :limit::int offset :offset::int;
+
+-- name: events_after
+select seq, kind, subject_id, payload, created_at from tiktok_outbox
+ where subject_id = :subject_id::uuid and seq > :after::int order by seq limit :limit::int;

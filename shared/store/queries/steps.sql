@@ -1,0 +1,295 @@
+-- name: load_step
+-- Everything needed to decide about a wake-up and to resolve the step's input. Reads only: a duplicate stops here.
+-- What the sources put out cannot change any more: they are final, or the step would not be queued.
+select s.id, s.workflow_run_id as run_id, s.key, s.agent_name, s.label, s.definition, s.status, s.attempt, s.failures,
+       s.generation, r.status as run_status, r.brief_jsonb, r.brief_id, r.trigger_type, r.trigger_event_id,
+       r.workflow_slug, w.name as workflow_name, w.description as workflow_description,
+       c.can_claim,
+       case when s.status = 'queued' then s.not_before else s.leased_until end as due_at,
+       case when c.can_claim then (
+           select jsonb_agg(jsonb_build_object('key', u.key, 'agent_name', u.agent_name, 'label', u.label,
+                                               'status', u.status, 'output', u.output_jsonb) order by u.idx)
+             from tiktok_workflow_steps u
+            where u.workspace_id = s.workspace_id and u.workflow_run_id = s.workflow_run_id and u.key = any(s.sources))
+       end as sources
+  from tiktok_workflow_steps s
+  join tiktok_workflow_runs r on r.workspace_id = s.workspace_id and r.id = s.workflow_run_id
+  join tiktok_workflows w on w.workspace_id = r.workspace_id and w.digest = r.definition_digest
+ cross join lateral (select r.status = 'running' and r.paused_at is null and (
+           s.status = 'queued' and coalesce(s.not_before <= now(), true)
+           or s.status = 'running' and s.leased_until < now()) as can_claim) c
+ where s.id = :step_id::uuid;
+
+-- name: claim_step
+-- Takes the step, if it still stands where it was loaded: queued and due, or running with its lease over.
+-- The attempt is the fence: whatever names an older one changes nothing. An agent run left behind is closed.
+with run as (
+    select workspace_id, id, version from tiktok_workflow_runs
+     where id = :run_id::uuid and status = 'running' and paused_at is null
+       for no key update
+), step as (
+    update tiktok_workflow_steps s
+       set status = 'running', attempt = s.attempt + 1,
+           leased_until = now() + make_interval(secs => :lease_s::float8),
+           wake_at = now() + make_interval(secs => :lease_s::float8 + :grace_s::float8),
+           not_before = null, started_at = coalesce(s.started_at, now()), input_jsonb = :input_jsonb::jsonb,
+           agent_run_id = :agent_run_id::uuid
+      from run
+     where s.workspace_id = run.workspace_id and s.id = :step_id::uuid and s.attempt = :seen_attempt::int
+       and (s.status = 'queued' and coalesce(s.not_before <= now(), true)
+            or s.status = 'running' and s.leased_until < now())
+    returning s.workspace_id, s.id, s.workflow_run_id, s.key, s.label, s.agent_name, s.attempt
+), left_behind as (
+    update tiktok_agent_runs a
+       set status = 'failed', completed_at = now(),
+           error_message = 'the executor was lost: its lease ended and the step was taken over'
+      from step
+     where :seen_attempt::int > 0 and a.workspace_id = step.workspace_id and a.step_id = step.id
+       and a.status = 'running'
+), agent_run as (
+    insert into tiktok_agent_runs (workspace_id, id, workflow_run_id, step_id, attempt, brand_id, agent_name,
+                                   trigger_type, trigger_event_id, input_jsonb)
+    select step.workspace_id, :agent_run_id::uuid, step.workflow_run_id, step.id, step.attempt, :brand_id::uuid,
+           step.agent_name, :trigger_type::text, :trigger_event_id::text, :input_jsonb::jsonb
+      from step where :agent_run_id::uuid is not null
+    returning id
+), moved as (
+    update tiktok_workflow_runs r set version = r.version + case when :agent_run_id::uuid is null then 1 else 2 end
+      from step where r.workspace_id = step.workspace_id and r.id = step.workflow_run_id
+), told as (
+    insert into tiktok_outbox (workspace_id, subject_id, seq, kind, payload)
+    select step.workspace_id, run.id, run.version + event.place, event.kind,
+           jsonb_build_object('step_id', step.id, 'key', step.key, 'label', step.label, 'agent_name', step.agent_name,
+                              'status', 'running', 'attempt', step.attempt) || event.more
+      from step, run, (values
+           (1, 'workflow_step.started', '{}'::jsonb),
+           (2, 'agent_run.started', jsonb_build_object('agent_run_id', :agent_run_id::uuid))) event(place, kind, more)
+     where event.place = 1 or :agent_run_id::uuid is not null
+)
+select step.attempt from step;
+
+-- name: succeed_step
+-- Settles a step: its output, its agent run, its successors' counters, the newly ready, the run. Guarded by the fence.
+-- The run's row is locked first, always, so that settling steps of one run queue up and never deadlock.
+with run as (
+    select workspace_id, id, version, status, steps_open from tiktok_workflow_runs
+     where id = :run_id::uuid for no key update
+), calls as (
+    select coalesce(sum(cost_usd), 0) as cost_usd from tiktok_agent_steps
+     where workflow_run_id = :run_id::uuid and step_id = :step_id::uuid
+), step as (
+    update tiktok_workflow_steps s
+       set status = 'succeeded', output_jsonb = :output_jsonb::jsonb, cost_usd = calls.cost_usd,
+           latency_ms = :latency_ms::bigint, leased_until = null, wake_at = null, completed_at = now(),
+           error_class = null, error_message = null
+      from run, calls
+     where s.workspace_id = run.workspace_id and s.id = :step_id::uuid and s.attempt = :attempt::int
+       and s.status = 'running'
+    returning s.workspace_id, s.id, s.workflow_run_id, s.key, s.label, s.agent_name, s.attempt, s.successors, s.cost_usd
+), agent_run as (
+    update tiktok_agent_runs a
+       set status = 'succeeded', output_jsonb = :output_jsonb::jsonb, cost_usd = :agent_cost_usd::numeric,
+           latency_ms = :latency_ms::bigint, model_used = :model_used::text, completed_at = now()
+      from step where a.workspace_id = step.workspace_id and a.id = :agent_run_id::uuid
+), counted as (
+    update tiktok_workflow_steps s
+       set waiting_on = s.waiting_on - 1,
+           status = case when s.waiting_on = 1 then 'queued' else s.status end,
+           queued_at = case when s.waiting_on = 1 then now() end,
+           wake_at = case when s.waiting_on = 1 then now() + make_interval(secs => :grace_s::float8) end
+      from step cross join unnest(step.successors) as successor(key)
+     where s.workspace_id = step.workspace_id and s.workflow_run_id = step.workflow_run_id and s.key = successor.key
+       and s.status = 'pending'
+    returning s.id, s.status, s.attempt, s.generation
+), end_of_run as (
+    select run.steps_open = 1 and run.status = 'running' as is_end, :report_md::text is not null as has_report from run
+), moved as (
+    update tiktok_workflow_runs r
+       set version = r.version + 2 + case when is_end then 1 else 0 end + case when has_report then 1 else 0 end,
+           steps_open = r.steps_open - 1,
+           status = case when is_end then 'succeeded' else r.status end,
+           completed_at = case when is_end then now() else r.completed_at end,
+           report_md = coalesce(:report_md::text, r.report_md),
+           total_cost_usd = coalesce(r.total_cost_usd, 0) + step.cost_usd,
+           total_latency_ms = case when is_end then (extract(epoch from now() - r.started_at) * 1000)::bigint
+                                   else r.total_latency_ms end
+      from step, end_of_run
+     where r.workspace_id = step.workspace_id and r.id = step.workflow_run_id
+    returning r.status, r.total_cost_usd
+), told as (
+    insert into tiktok_outbox (workspace_id, subject_id, seq, kind, payload)
+    select step.workspace_id, run.id, run.version + (row_number() over (order by event.place))::int, event.kind,
+           case when event.place < 3 then
+               jsonb_build_object('step_id', step.id, 'key', step.key, 'label', step.label, 'status', 'succeeded',
+                                  'agent_name', step.agent_name, 'attempt', step.attempt, 'cost_usd', step.cost_usd,
+                                  'latency_ms', :latency_ms::bigint, 'agent_run_id', :agent_run_id::uuid)
+           else jsonb_build_object('status', moved.status, 'total_cost_usd', moved.total_cost_usd) end
+      from step, run, end_of_run, moved, (values
+           (1, 'agent_run.succeeded'), (2, 'workflow_step.succeeded'),
+           (3, 'workflow_run.report_ready'), (4, 'workflow_run.completed')) event(place, kind)
+     where event.place < 3 or (event.place = 3 and has_report) or (event.place = 4 and is_end)
+), heard as (
+    select pg_notify('run_ended', step.workflow_run_id::text) from step, end_of_run where is_end
+)
+select moved.status as run_status, step.cost_usd,
+       (select jsonb_agg(jsonb_build_array(counted.id, counted.attempt, counted.generation))
+          from counted where counted.status = 'queued') as ready,
+       (select count(*) from heard) as heard
+  from step, moved;
+
+-- name: fail_step
+-- A step that cannot go on fails its run: what has not begun is skipped, what runs may finish but starts nothing.
+with run as (
+    select workspace_id, id, version, status from tiktok_workflow_runs where id = :run_id::uuid for no key update
+), calls as (
+    select coalesce(sum(cost_usd), 0) as cost_usd from tiktok_agent_steps
+     where workflow_run_id = :run_id::uuid and step_id = :step_id::uuid
+), step as (
+    update tiktok_workflow_steps s
+       set status = 'failed', cost_usd = calls.cost_usd, latency_ms = :latency_ms::bigint, leased_until = null,
+           wake_at = null, completed_at = now(), failures = s.failures + 1,
+           error_class = :error_class::text, error_message = :error_message::text
+      from run, calls
+     where s.workspace_id = run.workspace_id and s.id = :step_id::uuid and s.attempt = :attempt::int
+       and s.status = 'running'
+    returning s.workspace_id, s.id, s.workflow_run_id, s.key, s.label, s.agent_name, s.attempt, s.cost_usd
+), agent_run as (
+    update tiktok_agent_runs a
+       set status = 'failed', cost_usd = :agent_cost_usd::numeric, latency_ms = :latency_ms::bigint,
+           error_message = :agent_error::text, completed_at = now()
+      from step where a.workspace_id = step.workspace_id and a.id = :agent_run_id::uuid
+    returning a.id
+), skipped as (
+    update tiktok_workflow_steps s
+       set status = 'skipped', wake_at = null, completed_at = now(), error_class = 'run_failed',
+           error_message = 'not begun: step ' || quote_literal(step.key) || ' failed'
+      from step
+     where s.workspace_id = step.workspace_id and s.workflow_run_id = step.workflow_run_id
+       and s.status in ('pending', 'queued')
+    returning s.id, s.key, s.label, s.agent_name, s.idx
+), moved as (
+    update tiktok_workflow_runs r
+       set version = r.version + (select count(*) from skipped)::int + (select count(*) from agent_run)::int
+                     + case when run.status = 'running' then 2 else 1 end,
+           steps_open = r.steps_open - 1 - (select count(*) from skipped)::int,
+           status = case when run.status = 'running' then 'failed' else r.status end,
+           completed_at = coalesce(r.completed_at, now()),
+           error_class = case when run.status = 'running' then :error_class::text else r.error_class end,
+           error_message = case when run.status = 'running'
+                                then 'step ' || quote_literal(step.key) || ': ' || :error_message::text
+                                else r.error_message end,
+           total_cost_usd = coalesce(r.total_cost_usd, 0) + step.cost_usd,
+           total_latency_ms = coalesce(r.total_latency_ms, (extract(epoch from now() - r.started_at) * 1000)::bigint)
+      from step, run
+     where r.workspace_id = step.workspace_id and r.id = step.workflow_run_id
+    returning r.status, r.total_cost_usd
+), events as (
+    select 1 as place, 0 as idx, 'agent_run.failed' as kind,
+           jsonb_build_object('step_id', step.id, 'key', step.key, 'agent_name', step.agent_name, 'status', 'failed',
+                              'attempt', step.attempt, 'agent_run_id', :agent_run_id::uuid) as payload
+      from step, agent_run
+    union all
+    select 2, 0, 'workflow_step.failed',
+           jsonb_build_object('step_id', step.id, 'key', step.key, 'label', step.label, 'agent_name', step.agent_name,
+                              'status', 'failed', 'attempt', step.attempt, 'error_class', :error_class::text,
+                              'error', left(:error_message::text, 2000), 'cost_usd', step.cost_usd)
+      from step
+    union all
+    select 3, skipped.idx, 'workflow_step.skipped',
+           jsonb_build_object('step_id', skipped.id, 'key', skipped.key, 'label', skipped.label, 'status', 'skipped',
+                              'agent_name', skipped.agent_name)
+      from skipped
+    union all
+    select 4, 0, 'workflow_run.failed',
+           jsonb_build_object('status', 'failed', 'error_class', :error_class::text,
+                              'error', left(:error_message::text, 2000), 'total_cost_usd', moved.total_cost_usd)
+      from moved, run where run.status = 'running'
+), told as (
+    insert into tiktok_outbox (workspace_id, subject_id, seq, kind, payload)
+    select run.workspace_id, run.id, run.version + (row_number() over (order by place, idx))::int, kind, payload
+      from events, run
+), heard as (
+    select pg_notify('run_ended', run.id::text) from step, run where run.status = 'running'
+)
+select moved.status as run_status, (select count(*) from heard) as heard from step, moved;
+
+-- name: retry_step
+-- A retryable failure: the step is queued again for later. Postgres owns the waiting; the queue only wakes.
+with run as (
+    select workspace_id, id, version from tiktok_workflow_runs where id = :run_id::uuid for no key update
+), step as (
+    update tiktok_workflow_steps s
+       set status = 'queued', failures = s.failures + 1, generation = s.generation + 1, leased_until = null,
+           not_before = now() + make_interval(secs => :delay_s::float8),
+           wake_at = now() + make_interval(secs => :delay_s::float8 + :grace_s::float8), queued_at = now(),
+           error_class = :error_class::text, error_message = :error_message::text
+      from run
+     where s.workspace_id = run.workspace_id and s.id = :step_id::uuid and s.attempt = :attempt::int
+       and s.status = 'running'
+    returning s.workspace_id, s.id, s.workflow_run_id, s.key, s.label, s.agent_name, s.attempt, s.generation,
+              s.not_before, s.failures
+), agent_run as (
+    update tiktok_agent_runs a
+       set status = 'failed', latency_ms = :latency_ms::bigint, error_message = :agent_error::text,
+           cost_usd = :agent_cost_usd::numeric, completed_at = now()
+      from step where a.workspace_id = step.workspace_id and a.id = :agent_run_id::uuid
+    returning a.id
+), moved as (
+    update tiktok_workflow_runs r set version = r.version + 1 + (select count(*) from agent_run)::int
+      from step where r.workspace_id = step.workspace_id and r.id = step.workflow_run_id
+), events as (
+    select 1 as place, 'agent_run.failed' as kind,
+           jsonb_build_object('step_id', step.id, 'key', step.key, 'agent_name', step.agent_name, 'status', 'failed',
+                              'attempt', step.attempt, 'agent_run_id', :agent_run_id::uuid) as payload
+      from step, agent_run
+    union all
+    select 2, 'workflow_step.retrying',
+           jsonb_build_object('step_id', step.id, 'key', step.key, 'label', step.label, 'agent_name', step.agent_name,
+                              'status', 'queued', 'attempt', step.attempt, 'error_class', :error_class::text,
+                              'error', left(:error_message::text, 2000), 'not_before', step.not_before)
+      from step
+), told as (
+    insert into tiktok_outbox (workspace_id, subject_id, seq, kind, payload)
+    select run.workspace_id, run.id, run.version + (row_number() over (order by place))::int, kind, payload
+      from events, run
+)
+select id, attempt, generation, not_before from step;
+
+-- name: hand_back_step
+-- The executor must stop before its deadline: the step is queued again at once. No failure is counted.
+with run as (
+    select workspace_id, id from tiktok_workflow_runs where id = :run_id::uuid for no key update
+), step as (
+    update tiktok_workflow_steps s
+       set status = 'queued', generation = s.generation + 1, leased_until = null, not_before = null, queued_at = now(),
+           wake_at = now() + make_interval(secs => :grace_s::float8)
+      from run
+     where s.workspace_id = run.workspace_id and s.id = :step_id::uuid and s.attempt = :attempt::int
+       and s.status = 'running'
+    returning s.workspace_id, s.id, s.attempt, s.generation
+), agent_run as (
+    update tiktok_agent_runs a set status = 'failed', completed_at = now(), error_message = :reason::text
+      from step where a.workspace_id = step.workspace_id and a.id = :agent_run_id::uuid
+)
+select id, attempt, generation from step;
+
+-- name: renew_lease
+-- Says that this attempt still works. No row: it is not ours any more.
+update tiktok_workflow_steps
+   set leased_until = now() + make_interval(secs => :lease_s::float8),
+       wake_at = now() + make_interval(secs => :lease_s::float8 + :grace_s::float8)
+ where id = :step_id::uuid and attempt = :attempt::int and status = 'running'
+returning id;
+
+-- name: steps_to_wake
+-- The sweep: steps whose wake-up is overdue, oldest first, a bounded number. Each gets a new generation, so that its
+-- new task is never refused as a duplicate of the lost one. Steps of other sweeps in flight are passed over.
+with overdue as (
+    select workspace_id, id from tiktok_workflow_steps
+     where wake_at <= now() order by wake_at limit :limit::int for no key update skip locked
+)
+update tiktok_workflow_steps s
+   set generation = s.generation + 1, wake_at = now() + make_interval(secs => :grace_s::float8)
+  from overdue
+ where s.workspace_id = overdue.workspace_id and s.id = overdue.id and s.wake_at is not null
+returning s.workspace_id, s.id, s.workflow_run_id, s.attempt, s.generation, s.status;

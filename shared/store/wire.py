@@ -1,0 +1,182 @@
+"""pg8000 with one network wait where it would take three, and statements that are prepared once per connection.
+
+pg8000 sends Parse, Describe and Bind+Execute each with a Sync of its own and waits for each. The protocol needs one
+Sync for all of them, and for several statements in a row: what stands between two Syncs is one implicit transaction,
+so `set_config(…, true)` and the statement it guards travel together. This touches internals of pg8000 1.31.6, which
+is pinned; `waits` counts the round trips, and a test holds the count.
+"""
+
+from __future__ import annotations
+
+from collections import namedtuple
+from collections.abc import Sequence
+from dataclasses import dataclass
+from struct import Struct
+from typing import Any
+
+import pg8000.dbapi
+from pg8000.converters import make_params
+from pg8000.core import Context
+from pg8000.exceptions import DatabaseError
+
+Row = Any  # a named tuple whose fields are the statement's columns
+
+_row_type: Any = namedtuple  # the columns are known only when a statement is described
+
+_HEADER = Struct("!ci")
+_LENGTH = Struct("!i")
+_COUNT = Struct("!H")
+_SYNC = b"S\x00\x00\x00\x04"
+_EXECUTE = b"E\x00\x00\x00\x09\x00\x00\x00\x00\x00"
+_READY, _PARSED, _DESCRIBED, _ROW, _COMPLETE, _FAILED = b"Z", b"1", b"T", b"D", b"C", b"E"
+_NO_DATA, _BOUND, _EMPTY = b"n", b"2", b"I"
+
+
+@dataclass(slots=True)
+class Prepared:
+    """A statement this connection knows: its name, what makes a row, what reads each column."""
+
+    name: bytes
+    row: Any = None
+    readers: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """SQL with `$1` placeholders, and the values for them."""
+
+    sql: str
+    values: Sequence[Any] = ()
+
+
+class WireConnection(pg8000.dbapi.Connection):  # type: ignore[misc]  # pg8000 has no types
+    """A pg8000 connection that can exchange several statements in one network wait."""
+
+    waits: int
+    prepared: dict[str, Prepared]
+
+    @classmethod
+    def over(cls, connection: Any) -> WireConnection:
+        """Takes over a connection that pg8000, or the Cloud SQL connector, has made."""
+        connection.__class__ = cls
+        connection.waits = 0
+        connection.prepared = {}
+        taken: WireConnection = connection
+        return taken
+
+    @property
+    def in_transaction(self) -> bool:
+        return bool(self._transaction_status != b"I")
+
+    def exchange(self, statements: Sequence[Statement]) -> list[list[Row]]:
+        """Sends all the statements, waits once, and returns the rows of each.
+
+        Outside a transaction they are one transaction of their own: the first error undoes them all.
+        """
+        out = bytearray()
+        fresh = [self._write(out, statement) for statement in statements]
+        out += _SYNC
+        self._usock.sendall(out)
+        self.waits += 1
+        return self._read_all(statements, fresh)
+
+    def ping(self) -> None:
+        """One wait, no statement: raises if the other side is gone."""
+        self.exchange([])
+
+    @property
+    def socket(self) -> Any:
+        """The socket, for waiting until something arrives."""
+        return self._usock
+
+    def take_notices(self) -> list[str]:
+        """The payloads of the notifications that have arrived, each once."""
+        payloads = []
+        while self.notifications:
+            payloads.append(self.notifications.popleft()[2])
+        return payloads
+
+    def _write(self, out: bytearray, statement: Statement) -> Prepared:
+        known = self.prepared.get(statement.sql)
+        if known is None:
+            known = Prepared(b"army_%d\x00" % len(self.prepared))
+            self.prepared[statement.sql] = known
+            parse = known.name + statement.sql.encode() + b"\x00\x00\x00"
+            out += b"P" + _LENGTH.pack(len(parse) + 4) + parse
+            describe = b"S" + known.name
+            out += b"D" + _LENGTH.pack(len(describe) + 4) + describe
+        out += _bind(known.name, make_params(self.py_types, statement.values)) + _EXECUTE
+        return known
+
+    def _read_all(self, statements: Sequence[Statement], prepared: Sequence[Prepared]) -> list[list[Row]]:
+        results: list[list[Row]] = [[] for _ in statements]
+        at, error, parsed = 0, None, set()
+        read = self._sock.read
+        while True:
+            code, size = _HEADER.unpack(read(5))
+            body = read(size - 4)
+            if code == _ROW:
+                results[at].append(_row(body, prepared[at]))
+            elif code in (_COMPLETE, _EMPTY):
+                at += 1
+            elif code == _PARSED:
+                parsed.add(at)
+            elif code == _DESCRIBED:
+                self._describe(body, prepared[at])
+            elif code == _FAILED:
+                error = self._error(body)
+            elif code == _READY:
+                self._transaction_status = body
+                break
+            elif code not in (_BOUND, _NO_DATA):
+                self.message_types[code](body, Context(None))
+        if error is not None:
+            self._forget_unparsed(statements, at)
+            raise error
+        return results
+
+    def _describe(self, body: bytes, prepared: Prepared) -> None:
+        context = Context(None)
+        self.handle_ROW_DESCRIPTION(body, context)
+        names = [column["name"] for column in context.columns]
+        prepared.row = _row_type("Row", names)._make
+        prepared.readers = tuple(context.input_funcs)
+
+    def _error(self, body: bytes) -> DatabaseError:
+        context = Context(None)
+        self.handle_ERROR_RESPONSE(body, context)
+        return context.error
+
+    def _forget_unparsed(self, statements: Sequence[Statement], failed_at: int) -> None:
+        """After an error the rest was skipped: what was to be prepared there, or failed to be, is not known."""
+        for statement in statements[failed_at:]:
+            known = self.prepared.get(statement.sql)
+            if known is not None:
+                del self.prepared[statement.sql]
+                self.prepared[f"-- forgotten {known.name!r} {len(self.prepared)}"] = known
+
+
+def _bind(name: bytes, values: Sequence[str | None]) -> bytes:
+    body = bytearray(b"\x00" + name + b"\x00\x00" + _COUNT.pack(len(values)))
+    for value in values:
+        if value is None:
+            body += b"\xff\xff\xff\xff"
+        else:
+            encoded = value.encode()
+            body += _LENGTH.pack(len(encoded)) + encoded
+    body += b"\x00\x00"
+    return b"B" + _LENGTH.pack(len(body) + 4) + bytes(body)
+
+
+def _row(body: bytes, prepared: Prepared) -> Row:
+    values: list[Any] = []
+    at = 2
+    for reader in prepared.readers:
+        (length,) = _LENGTH.unpack_from(body, at)
+        at += 4
+        if length < 0:
+            values.append(None)
+        else:
+            values.append(reader(body[at : at + length].decode()))
+            at += length
+    return prepared.row(values)

@@ -1,0 +1,203 @@
+"""The journal: every call an agent makes goes through here, and a finished call is never made twice.
+
+Outside an agent run nothing is written (A028, C026). Inside, a call is looked up by its content: if an earlier
+attempt of the same step already has its answer, that answer comes back and costs nothing. A billable call is
+written `started` before it is made; found again without an answer, it is `in_doubt` and made once more (DESIGN 6).
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from shared.core.canonical import Json
+from shared.core.ids import new_id
+from shared.core.status import CallKind, CallOutcome
+from shared.errors import FenceLostError
+from shared.trace.calls import Answer, Call
+from shared.trace.context import current_agent_run_id, current_workspace_id, next_step_idx
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One trace row on its way to the store. `answer` is None while the call is under way or after it failed."""
+
+    id: UUID
+    workspace_id: UUID
+    agent_run_id: UUID
+    idx: int
+    call: Call
+    digest: str
+    occurrence: int
+    outcome: CallOutcome
+    answer: Answer | None = None
+    error_message: str | None = None
+    reused_from: UUID | None = None
+    latency_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """A row of an earlier attempt of the same step. `answer` is None if it was started and never finished."""
+
+    id: UUID
+    agent_run_id: UUID
+    answer: Answer | None
+
+
+class JournalStore(Protocol):
+    """Where rows go. Each method commits before it returns, and raises `FenceLostError` if the step is not ours."""
+
+    def begin(self, row: Row) -> None: ...
+
+    def finish(self, row: Row) -> None: ...
+
+    def record(self, row: Row) -> None: ...
+
+    def doubt(self, remembered: Remembered) -> None: ...
+
+
+class Journal:
+    """The journal of one agent run."""
+
+    def __init__(
+        self,
+        store: JournalStore,
+        remembered: Mapping[tuple[str, int], Remembered] | None = None,
+        deadline: float | None = None,
+    ) -> None:
+        self._store = store
+        self._remembered = dict(remembered or {})
+        self._seen: Counter[str] = Counter()
+        self._deadline = deadline
+
+    def seconds_left(self) -> float | None:
+        """How long a call may still take before the executor must give the step back; None: no limit."""
+        return None if self._deadline is None else self._deadline - time.monotonic()
+
+    async def answer(self, call: Call, act: Callable[[], Awaitable[Answer]]) -> Answer:
+        """The answer to this call: from an earlier attempt if there is one, else by making it, written down."""
+        digest = call.digest
+        occurrence = self._seen[digest]
+        self._seen[digest] += 1
+        row = self._row(call, digest, occurrence)
+        known = self._remembered.get((digest, occurrence))
+        if known is not None and known.answer is not None:
+            reused = known.answer.again()
+            self._store.record(replace(row, outcome=CallOutcome.REUSED, answer=reused, reused_from=known.id))
+            return reused
+        if known is not None:
+            self._store.doubt(known)
+        return await self._make(row, act)
+
+    async def _make(self, row: Row, act: Callable[[], Awaitable[Answer]]) -> Answer:
+        if row.call.billable:
+            self._store.begin(row)
+        started = time.monotonic()
+        write = self._store.finish if row.call.billable else self._store.record
+        try:
+            answer = await act()
+        except FenceLostError:
+            raise
+        except Exception as failed:
+            told = f"{type(failed).__name__}: {failed}"
+            spent = int((time.monotonic() - started) * 1000)
+            write(replace(row, outcome=CallOutcome.FAILED, error_message=told, latency_ms=spent))
+            raise
+        write(replace(row, outcome=CallOutcome.PAID, answer=answer, latency_ms=answer.latency_ms))
+        return answer
+
+    def note(self, call: Call, answer: Answer, latency_ms: int) -> None:
+        """Writes a call down that has already happened (`trace_step`)."""
+        digest = call.digest
+        occurrence = self._seen[digest]
+        self._seen[digest] += 1
+        row = self._row(call, digest, occurrence)
+        self._store.record(replace(row, outcome=CallOutcome.PAID, answer=answer, latency_ms=latency_ms))
+
+    def _row(self, call: Call, digest: str, occurrence: int) -> Row:
+        agent_run_id, workspace_id = current_agent_run_id.get(), current_workspace_id.get()
+        if agent_run_id is None or workspace_id is None:
+            raise LookupError("a journal outside its agent run")
+        return Row(
+            id=new_id(),
+            workspace_id=workspace_id,
+            agent_run_id=agent_run_id,
+            idx=next_step_idx(),
+            call=call,
+            digest=digest,
+            occurrence=occurrence,
+            outcome=CallOutcome.STARTED,
+        )
+
+
+_open: dict[UUID, Journal] = {}
+_open_lock = threading.Lock()
+
+
+def open_journal(agent_run_id: UUID, journal: Journal) -> None:
+    """From now on, calls made inside this agent run are written to `journal`."""
+    with _open_lock:
+        _open[agent_run_id] = journal
+
+
+def close_journal(agent_run_id: UUID) -> None:
+    with _open_lock:
+        _open.pop(agent_run_id, None)
+
+
+def current_journal() -> Journal | None:
+    """The journal of the agent run we are inside; None outside of one."""
+    agent_run_id = current_agent_run_id.get()
+    return None if agent_run_id is None else _open.get(agent_run_id)
+
+
+async def journaled(call: Call, act: Callable[[], Awaitable[Answer]]) -> Answer:
+    """Makes a call through the journal of the current agent run; outside one, just makes it."""
+    journal = current_journal()
+    return await act() if journal is None else await journal.answer(call, act)
+
+
+async def durable(
+    kind: CallKind, label: str, fn: Callable[[], Awaitable[Json]], input: Json = None, *, billable: bool = False
+) -> Json:
+    """Runs `fn` once per step, whatever crashes: its JSON answer is kept and given back on re-entry.
+
+    `input` names the call: the same label with another input is another call. For a tool, a provider, a skill
+    or a notable write. What `fn` returns must be JSON.
+    """
+
+    async def act() -> Answer:
+        started = time.monotonic()
+        output = await fn()
+        return Answer(output=output, latency_ms=int((time.monotonic() - started) * 1000))
+
+    call = Call(kind=kind, label=label, content={"input": input}, billable=billable)
+    return (await journaled(call, act)).output
+
+
+def trace_step(
+    kind: CallKind,
+    label: str,
+    *,
+    started_at: datetime,
+    completed_at: datetime,
+    input_jsonb: Json = None,
+    output_jsonb: Json = None,
+) -> None:
+    """Writes down something that already happened (C030). No-op outside an agent run.
+
+    Prefer `durable()`: what is only noted after the fact is done again after a crash.
+    """
+    journal = current_journal()
+    if journal is None:
+        return
+    latency_ms = int((completed_at - started_at).total_seconds() * 1000)
+    call = Call(kind=kind, label=label, content={"input": input_jsonb})
+    journal.note(call, Answer(output=output_jsonb, latency_ms=latency_ms), latency_ms)

@@ -1,0 +1,154 @@
+"""Where a step's journal is kept: `tiktok_agent_steps`, guarded by the step's fence."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from shared.core.canonical import JsonObject, text_digest
+from shared.core.status import CallOutcome
+from shared.errors import FenceLostError
+from shared.store.documents import as_jsonb, clean_text
+from shared.store.session import Store
+from shared.trace.calls import Answer, Usage
+from shared.trace.journal import Remembered, Row
+
+LONG_TEXT = 512  # characters; a longer prompt is stored once, by its sha-256
+
+
+class StepRecorder:
+    """The `JournalStore` of one attempt at one step. Every write also says that the attempt is alive."""
+
+    def __init__(
+        self, store: Store, workspace_id: UUID, step_id: UUID, attempt: int, *, lease_s: float, grace_s: float
+    ) -> None:
+        self._store, self._workspace_id = store, workspace_id
+        self._fence: JsonObject = {"step_id": step_id, "attempt": attempt}
+        self._lease: JsonObject = {"lease_s": lease_s, "grace_s": grace_s}
+
+    def begin(self, row: Row) -> None:
+        """Writes `started` before a billable call. Raises `FenceLostError` if the step is not ours: nothing is paid."""
+        values = {**_asked(row), **self._fence, **self._lease}
+        self._expect_one(self._store.move(self._workspace_id, "begin_call", **values))
+
+    def finish(self, row: Row) -> None:
+        values = {
+            "agent_run_id": row.agent_run_id,
+            "idx": row.idx,
+            "outcome": row.outcome,
+            "attempt": self._fence["attempt"],
+            **_answered(row),
+        }
+        (kept,) = self._store.move(self._workspace_id, "finish_call", **values) or (None,)
+        if kept is None or kept.outcome == CallOutcome.WASTED:
+            raise FenceLostError(f"call {row.call.label!r} was answered after the step had been taken over")
+
+    def record(self, row: Row) -> None:
+        values = {
+            **_asked(row),
+            **_answered(row),
+            **self._fence,
+            **self._lease,
+            "outcome": row.outcome,
+            "reused_from": row.reused_from,
+        }
+        self._expect_one(self._store.move(self._workspace_id, "record_call", **values))
+
+    def doubt(self, remembered: Remembered) -> None:
+        self._store.move(self._workspace_id, "doubt_call", id=remembered.id, agent_run_id=remembered.agent_run_id)
+
+    def remembered(self, run_id: UUID) -> dict[tuple[str, int], Remembered]:
+        """What earlier attempts of this step left in the journal."""
+        rows = self._store.move(self._workspace_id, "remembered_calls", run_id=run_id, step_id=self._fence["step_id"])
+        return {(row.call_digest, row.occurrence): _remembered(row) for row in rows}
+
+    def _expect_one(self, rows: list[Any]) -> None:
+        if not rows:
+            raise FenceLostError("another attempt owns this step now")
+
+
+def _asked(row: Row) -> JsonObject:
+    call = row.call
+    system, system_sha = _stored_text(call.system_prompt)
+    user, user_sha = _stored_text(call.user_prompt)
+    long_texts = [
+        {"sha256": sha, "body": clean_text(text)}
+        for sha, text in ((system_sha, call.system_prompt), (user_sha, call.user_prompt))
+        if sha is not None and text is not None
+    ]
+    is_llm = call.system_prompt is not None or call.user_prompt is not None
+    return {
+        "agent_run_id": row.agent_run_id,
+        "idx": row.idx,
+        "id": row.id,
+        "kind": call.kind,
+        "label": clean_text(call.label),
+        "call_digest": row.digest,
+        "occurrence": row.occurrence,
+        "model": call.model,
+        "system_prompt": system,
+        "system_prompt_sha256": system_sha,
+        "user_prompt": user,
+        "user_prompt_sha256": user_sha,
+        "input_jsonb": None if is_llm else as_jsonb(call.content.get("input", call.content)),
+        "texts": as_jsonb(long_texts),
+    }
+
+
+def _stored_text(text: str | None) -> tuple[str | None, str | None]:
+    """A short text itself, or the sha-256 of a long one."""
+    if text is None:
+        return None, None
+    text = clean_text(text)
+    return (text, None) if len(text) <= LONG_TEXT else (None, text_digest(text))
+
+
+def _answered(row: Row) -> JsonObject:
+    answer = row.answer or Answer(output=None)
+    usage = answer.usage
+    return {
+        "model": answer.model or row.call.model,
+        "response_text": None if answer.response_text is None else clean_text(answer.response_text),
+        "output_jsonb": as_jsonb(answer.output),
+        "input_tokens": usage.input_tokens if usage else None,
+        "output_tokens": usage.output_tokens if usage else None,
+        "cache_read_tokens": usage.cache_read_tokens if usage else None,
+        "cache_write_tokens": usage.cache_write_tokens if usage else None,
+        "cache_write_1h_tokens": usage.cache_write_1h_tokens if usage else None,
+        "thinking_tokens": usage.thinking_tokens if usage else None,
+        "cost_usd": answer.cost_usd,
+        "cost_known": answer.cost_known,
+        "price_version": answer.price_version,
+        "provider_request_id": answer.provider_request_id,
+        "attempts": answer.attempts,
+        "note": answer.note,
+        "latency_ms": row.latency_ms,
+        "error_message": None if row.error_message is None else clean_text(row.error_message)[:10_000],
+    }
+
+
+def _remembered(row: Any) -> Remembered:
+    if row.outcome == CallOutcome.STARTED:
+        return Remembered(id=row.id, agent_run_id=row.agent_run_id, answer=None)
+    usage = None
+    if row.input_tokens is not None:
+        usage = Usage(
+            input_tokens=row.input_tokens,
+            output_tokens=row.output_tokens,
+            cache_read_tokens=row.cache_read_tokens,
+            cache_write_tokens=row.cache_write_tokens,
+            cache_write_1h_tokens=row.cache_write_1h_tokens,
+            thinking_tokens=row.thinking_tokens,
+        )
+    answer = Answer(
+        output=row.output_jsonb,
+        response_text=row.response_text,
+        model=row.model,
+        usage=usage,
+        cost_known=row.cost_known,
+        price_version=row.price_version,
+        provider_request_id=row.provider_request_id,
+        attempts=row.attempts,
+        note=row.note,
+    )
+    return Remembered(id=row.id, agent_run_id=row.agent_run_id, answer=answer)

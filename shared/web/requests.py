@@ -1,0 +1,166 @@
+"""What callers may send: one model per request body or query. Unknown fields are refused."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from shared.core.definitions import WorkflowDef
+from shared.core.inputs import BRIEF
+from shared.core.status import RunStatus
+from shared.errors import InvalidInputError
+from shared.providers.handles import normal_handle
+
+TargetType = Literal["own_brand", "third_party"]
+Slug = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+Usd = Annotated[Decimal, Field(ge=0, max_digits=12, decimal_places=6, allow_inf_nan=False)]
+FIELD_NAME = re.compile(r"^[a-z][a-z0-9_]{0,63}$")
+MAX_WAIT_S = 60.0
+
+
+class Request(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _handle(text: str) -> str:
+    try:
+        return normal_handle(text)
+    except InvalidInputError as wrong:
+        raise ValueError(wrong.problem) from None
+
+
+class BriefFields(Request):
+    """What a brief says (B055): the account, what it is to us, and what an agent may need besides."""
+
+    handle: Annotated[str, Field(min_length=1, max_length=65)]
+    target_type: TargetType = "third_party"
+    notes: Annotated[str, Field(max_length=10_000)] | None = None
+    brand_id: UUID | None = None
+    dataset: Annotated[str, Field(min_length=1, max_length=255)] | None = None
+    budget_usd: Usd | None = None
+    fields: Annotated[dict[str, Any], Field(max_length=50)] = {}
+
+    @field_validator("handle")
+    @classmethod
+    def _normal(cls, handle: str) -> str:
+        return _handle(handle)
+
+    @field_validator("fields")
+    @classmethod
+    def _named_well(cls, fields: dict[str, Any]) -> dict[str, Any]:
+        for name in fields:
+            if not FIELD_NAME.match(name):
+                raise ValueError(f"{name[:64]!r} is not a field name: use lower case letters, digits and _")
+            if name in RESERVED_FIELDS:
+                raise ValueError(f"{name!r} is a field of the brief itself")
+        return fields
+
+    def as_brief(self) -> dict[str, Any]:
+        """What the steps of a run see as `brief.x`."""
+        own = self.model_dump(mode="json", exclude={"fields"}, exclude_none=True)
+        return {**self.fields, **own}
+
+
+RESERVED_FIELDS = frozenset({*BriefFields.model_fields, "outcome", BRIEF, "workflow", "upstream"})
+
+
+class NewBrief(BriefFields):
+    """`POST /api/dashboard/briefs` (B010). `outcome` is the workflow it is for."""
+
+    outcome: Slug = "profile_audit"
+
+
+class NewRun(Request):
+    """`POST /api/dashboard/workflows/run` (B011): of a stored brief, or ad hoc with a handle (X14)."""
+
+    workflow_slug: Slug
+    brief_id: UUID | None = None
+    handle: str | None = None
+    target_type: TargetType = "third_party"
+    notes: str | None = None
+    brand_id: UUID | None = None
+    dataset: str | None = None
+    budget_usd: Usd | None = None
+    fields: dict[str, Any] = {}
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> NewRun:
+        if self.brief_id is None and self.handle is None:
+            raise ValueError("brief_id or handle is required")
+        if self.brief_id is not None and self.model_fields_set - {"workflow_slug", "brief_id"}:
+            given = ", ".join(sorted(self.model_fields_set - {"workflow_slug", "brief_id"}))
+            raise ValueError(f"{given}: with brief_id, these come from the brief")
+        return self
+
+    def brief_fields(self) -> dict[str, Any]:
+        return self.model_dump(include=set(BriefFields.model_fields), exclude_none=True)
+
+
+class NewAgentRun(Request):
+    """`POST /api/dashboard/agents/{name}/run`: one agent, with the input its spec names."""
+
+    input: Annotated[dict[str, Any], Field(max_length=100)] = {}
+
+
+NewWorkflow = WorkflowDef
+
+
+class StepWakeUp(Request):
+    """`POST /tasks/step`: what the queue brings."""
+
+    workspace_id: UUID
+    step_id: UUID
+
+
+class Page(Request):
+    """A page of a list, newest first: `before` is the time of the last row seen."""
+
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    before: datetime | None = None
+
+
+class RunsPage(Page):
+    status: RunStatus | None = None
+    workflow_slug: Slug | None = None
+
+
+class Rows(Request):
+    limit: Annotated[int, Field(ge=1, le=1000)] = 500
+    offset: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+
+
+class RunWait(Request):
+    """`?wait=30s`: answer when the run has ended, or when the time is up. `steps`: how many steps to show."""
+
+    wait: str | None = None
+    steps: Annotated[int, Field(ge=0, le=1000)] = 1000
+
+    @field_validator("wait")
+    @classmethod
+    def _a_time(cls, wait: str | None) -> str | None:
+        if wait is not None and seconds(wait) is None:
+            raise ValueError(f"must be a time such as 30s or 500ms, at most {MAX_WAIT_S:.0f}s")
+        return wait
+
+    @property
+    def wait_s(self) -> float:
+        return (seconds(self.wait) or 0.0) if self.wait else 0.0
+
+
+def seconds(text: str) -> float | None:
+    found = re.fullmatch(r"(\d{1,6})(ms|s)", text)
+    if found is None:
+        return None
+    value = int(found.group(1)) / (1000 if found.group(2) == "ms" else 1)
+    return value if value <= MAX_WAIT_S else None
+
+
+class StreamFrom(Request):
+    """`?after=N`: what `Last-Event-ID` says, for clients that cannot send the header."""
+
+    after: Annotated[int, Field(ge=0, le=2_000_000_000)] | None = None

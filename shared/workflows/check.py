@@ -1,0 +1,92 @@
+"""Checks a definition when it is stored and when a run starts: errors name the step and the field (DESIGN 9)."""
+
+from __future__ import annotations
+
+from pydantic import ValidationError
+
+from shared.agents.registry import AGENT_REGISTRY
+from shared.core.canonical import Json
+from shared.core.definitions import APPROVAL_NODE, SENTINELS, SYNTHESIS_NODE, WorkflowDef, WorkflowStepDef
+from shared.core.graph import CycleError, comes_before, execution_order
+from shared.core.inputs import BRIEF, BadPathError, Reference, references_in
+from shared.errors import InvalidDefinitionError
+
+RESERVED_KEYS = frozenset({BRIEF, "workflow", "upstream"})
+DEPENDS_ON = "depends_on"
+
+
+def parse_definition(given: Json) -> WorkflowDef:
+    """The definition in a JSON document, checked. Raises `InvalidDefinitionError`."""
+    try:
+        definition = WorkflowDef.model_validate(given)
+    except ValidationError as wrong:
+        first = wrong.errors(include_url=False)[0]
+        field = ".".join(str(part) for part in first["loc"]) or "definition"
+        raise InvalidDefinitionError(None, field, first["msg"]) from wrong
+    check_definition(definition)
+    return definition
+
+
+def check_definition(definition: WorkflowDef) -> None:
+    """Raises `InvalidDefinitionError` for the first thing that is wrong."""
+    keys = [step.key for step in definition.steps]
+    known = set(keys)
+    if len(known) < len(keys):
+        twice = next(key for at, key in enumerate(keys) if key in keys[:at])
+        raise InvalidDefinitionError(twice, "key", "is used by two steps")
+    for step in definition.steps:
+        _check_names(step, known)
+    depends_on = {step.key: step.depends_on for step in definition.steps}
+    try:
+        execution_order(depends_on)
+    except CycleError as cycle:
+        raise InvalidDefinitionError(cycle.keys[0], DEPENDS_ON, f"a cycle: {cycle}") from cycle
+    agents = {step.key: step.agent_name for step in definition.steps}
+    for step in definition.steps:
+        _check_paths(step, keys, depends_on, agents)
+
+
+def _check_names(step: WorkflowStepDef, known: set[str]) -> None:
+    if step.key in RESERVED_KEYS:
+        raise InvalidDefinitionError(step.key, "key", "is a reserved name")
+    if step.agent_name not in AGENT_REGISTRY and step.agent_name not in SENTINELS:
+        allowed = ", ".join([*sorted(AGENT_REGISTRY), *sorted(SENTINELS)])
+        raise InvalidDefinitionError(step.key, "agent_name", f"unknown agent: {step.agent_name}; there are: {allowed}")
+    if step.agent_name == APPROVAL_NODE:
+        raise InvalidDefinitionError(step.key, "agent_name", "approval gates are not available yet")
+    for name in step.depends_on:
+        if name not in known:
+            raise InvalidDefinitionError(step.key, DEPENDS_ON, f"names no step {name!r}")
+        if name == step.key:
+            raise InvalidDefinitionError(step.key, DEPENDS_ON, "names itself")
+
+
+def _check_paths(
+    step: WorkflowStepDef, keys: list[str], depends_on: dict[str, tuple[str, ...]], agents: dict[str, str]
+) -> None:
+    for field, value in step.input_map.items():
+        where = f"input_map.{field}"
+        try:
+            found = references_in(value, keys)
+        except BadPathError as wrong:
+            raise InvalidDefinitionError(step.key, where, f"path {value!r} {wrong}") from wrong
+        for reference in found:
+            if reference.root == BRIEF:
+                continue
+            if not comes_before(depends_on, reference.root, step.key):
+                told = (
+                    f"path {reference.text!r} needs {reference.root!r} to be done before, but it is not in depends_on"
+                )
+                raise InvalidDefinitionError(step.key, where, told)
+            _check_output(step, where, reference, agents[reference.root])
+
+
+def _check_output(step: WorkflowStepDef, where: str, reference: Reference, agent_name: str) -> None:
+    """The first name below `<step>.output` must be a field of that agent's output."""
+    field = reference.first_field
+    if field is None:
+        return
+    fields = {"report_md"} if agent_name == SYNTHESIS_NODE else set(AGENT_REGISTRY[agent_name].Output.model_fields)
+    if fields and field not in fields:
+        told = f"path {reference.text!r}: {agent_name} puts out no {field!r}; it puts out: {', '.join(sorted(fields))}"
+        raise InvalidDefinitionError(step.key, where, told)

@@ -1,0 +1,64 @@
+"""A queue whose deliveries the test decides: late, twice, out of order, or never."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from shared.core.canonical import JsonObject
+from shared.engine.execute_step import StepOutcome, StepTask, execute_step
+from shared.engine.rooms import Rooms
+from shared.queue.tasks import DEFAULT_DEADLINE_S, Wake
+
+
+class HeldQueue:
+    """Keeps every wake-up until the test delivers it. Names are deduplicated, as Cloud Tasks does."""
+
+    def __init__(self) -> None:
+        self.held: list[Wake] = []
+        self.names: set[str] = set()
+
+    def wake(
+        self,
+        url_path: str,
+        body: JsonObject,
+        *,
+        name_parts: Sequence[str | int],
+        due: datetime | None = None,
+        deadline_s: float = DEFAULT_DEADLINE_S,
+    ) -> None:
+        self.wake_many([Wake(url_path, body, tuple(name_parts), due, deadline_s)])
+
+    def wake_many(self, items: Sequence[Wake]) -> None:
+        for item in items:
+            if item.task_id not in self.names:
+                self.names.add(item.task_id)
+                self.held.append(item)
+
+    def deliver(self, wake: Wake, rooms: Rooms) -> StepOutcome:
+        return execute_step(StepTask(UUID(wake.body["workspace_id"]), UUID(wake.body["step_id"])), rooms)
+
+    def deliver_all(self, rooms: Rooms, *, most: int = 10_000) -> list[StepOutcome]:
+        """Delivers in order until nothing is left."""
+        outcomes: list[StepOutcome] = []
+        for _ in range(most):
+            if not self.held:
+                return outcomes
+            outcomes.append(self.deliver(self.held.pop(0), rooms))
+        raise AssertionError(f"still {len(self.held)} wake-ups after {most} deliveries")
+
+    def deliver_shuffled(self, rooms: Rooms, seed: int, *, most: int = 10_000) -> list[StepOutcome]:
+        """Delivers in random order, each wake-up two or three times."""
+        chance = random.Random(seed)
+        outcomes: list[StepOutcome] = []
+        waiting: list[Wake] = []
+        for _ in range(most):
+            while self.held:
+                waiting += [self.held[0]] * chance.randint(2, 3)
+                self.held.pop(0)
+            if not waiting:
+                return outcomes
+            outcomes.append(self.deliver(waiting.pop(chance.randrange(len(waiting))), rooms))
+        raise AssertionError(f"still {len(waiting)} wake-ups after {most} deliveries")
