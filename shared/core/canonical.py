@@ -17,9 +17,9 @@ def canonical_json(value: Json) -> str:
 
 def digest_of(value: Json) -> str:
     """The sha-256 of the canonical JSON, as 64 hex digits."""
-    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+    return hashlib.sha256(canonical_json(value).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def text_digest(text: str) -> str:
     """The sha-256 of a text, as 64 hex digits."""
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

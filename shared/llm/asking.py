@@ -1,0 +1,163 @@
+"""One request through the journal, in either mode, and the answer as the journal keeps it."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import time
+import weakref
+from dataclasses import dataclass
+
+from shared.config import Settings, current_settings
+from shared.core.status import CallKind
+from shared.llm.answer import has_other_charges, text_of, usage_of
+from shared.llm.attempts import Failure, Reply, Send, ask_until_answered
+from shared.llm.prices import cost_of
+from shared.llm.request import ModelRequest, storable
+from shared.trace.calls import Answer, Call
+from shared.trace.context import current_workspace_id
+from shared.trace.journal import current_journal, journaled
+
+log = logging.getLogger("claude")
+
+_slots: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = weakref.WeakKeyDictionary()
+
+
+@dataclass(frozen=True, slots=True)
+class CallNames:
+    """Who asks: they choose the fixture of mock mode. `label` is as the agent gave it, without a repair mark."""
+
+    agent: str
+    label: str
+    is_synthesis: bool = False
+    workflow_slug: str | None = None
+
+    @property
+    def fixtures(self) -> tuple[str, ...]:
+        """The fixtures to look for, in this order."""
+        if self.is_synthesis:
+            return (f"synthesis-{self.workflow_slug}",)
+        return (f"{self.agent}.{self.label}", self.label, self.agent)
+
+
+async def ask(request: ModelRequest, names: CallNames, label: str, timeout_s: float) -> Answer:
+    """The answer, whose `output` is the API's response as it came. Logs `claude.call` (C028), never a prompt."""
+    settings = current_settings()
+    send = _transport(request, names, settings)
+
+    async def act() -> Answer:
+        return await _act(request, label, send, timeout_s, settings)
+
+    call = Call(
+        kind=CallKind.LLM,
+        label=label,
+        content=request.content,
+        billable=True,
+        model=request.model.id,
+        system_prompt=request.system,
+        user_prompt=request.user_prompt,
+    )
+    answer = await journaled(call, act)
+    _log_call(settings.claude_mode, label, answer)
+    return answer
+
+
+def _transport(request: ModelRequest, names: CallNames, settings: Settings) -> Send:
+    """The way to the model, imported here so that each mode loads only its own."""
+    if settings.claude_mode == "mock":
+        from shared.llm.mock import open_call as open_mock_call
+
+        return open_mock_call(request, names.agent, names.fixtures, settings.mock_latency_scale)
+    from shared.llm.real import open_call as open_real_call
+
+    return open_real_call(request.body(user_id=_workspace_hash()), settings)
+
+
+async def _act(request: ModelRequest, label: str, send: Send, timeout_s: float, settings: Settings) -> Answer:
+    async def send_and_log(try_timeout_s: float) -> Reply | Failure:
+        outcome = await send(try_timeout_s)
+        if isinstance(outcome, Failure):
+            _log_failure(label, request.model.id, outcome)
+        return outcome
+
+    started = time.monotonic()
+    reply, failures = await ask_until_answered(
+        send_and_log,
+        who=f"{label} ({request.model.id})",
+        timeout_s=timeout_s,
+        seconds_left=_seconds_left,
+        slot=_slot(settings),
+    )
+    spent_ms = int((time.monotonic() - started) * 1000) if reply.simulated_ms is None else reply.simulated_ms
+    return _answer(request, reply, failures, spent_ms)
+
+
+def _answer(request: ModelRequest, reply: Reply, failures: list[Failure], latency_ms: int) -> Answer:
+    """Priced by the model that answered. The note tells what was changed in the request, and of failed tries."""
+    response = storable(reply.body)
+    usage = usage_of(response, request.cache_ttl)
+    model = str(response.get("model") or request.model.id)
+    raw = response.get("usage") or {}
+    cost = cost_of(usage, model, tier=raw.get("service_tier"), geo=raw.get("inference_geo"))
+    told = [f"try {number} failed: {failure.told()}" for number, failure in enumerate(failures, 1)]
+    return Answer(
+        output=response,
+        response_text=text_of(response),
+        model=model,
+        usage=usage,
+        cost_usd=cost.usd,
+        cost_known=cost.known and not has_other_charges(response),
+        price_version=cost.version,
+        provider_request_id=reply.request_id,
+        latency_ms=latency_ms,
+        attempts=len(failures) + 1,
+        note="; ".join([*([request.note] if request.note else []), *told]) or None,
+    )
+
+
+def _seconds_left() -> float | None:
+    journal = current_journal()
+    return None if journal is None else journal.seconds_left()
+
+
+def _slot(settings: Settings) -> asyncio.Semaphore:
+    """At most `max_concurrent_model_calls` tries at once in this event loop; a pause between tries holds no slot."""
+    loop = asyncio.get_running_loop()
+    if loop not in _slots:
+        _slots[loop] = asyncio.Semaphore(settings.max_concurrent_model_calls)
+    return _slots[loop]
+
+
+def _workspace_hash() -> str | None:
+    """What the vendor may know of the workspace: nothing but that two calls come from the same one."""
+    workspace_id = current_workspace_id.get()
+    return None if workspace_id is None else hashlib.sha256(f"workspace {workspace_id}".encode()).hexdigest()[:32]
+
+
+def _log_call(mode: str, label: str, answer: Answer) -> None:
+    usage = answer.usage
+    log.info(
+        "claude.call",
+        extra={
+            "mode": mode,
+            "label": label,
+            "model": answer.model,
+            "latency_ms": answer.latency_ms,
+            "input_tokens": usage.input_tokens if usage else None,
+            "output_tokens": usage.output_tokens if usage else None,
+            "cache_read_tokens": usage.cache_read_tokens if usage else None,
+            "cache_write_tokens": usage.cache_write_tokens + usage.cache_write_1h_tokens if usage else None,
+            "cost_usd": str(answer.cost_usd),
+            "cost_known": answer.cost_known,
+            "attempts": answer.attempts,
+            "reused": answer.reused,
+        },
+    )
+
+
+def _log_failure(label: str, model: str, failure: Failure) -> None:
+    log.warning(
+        "claude.try_failed",
+        extra={"label": label, "model": model, "failure": failure.told(), "detail": failure.detail},
+    )
