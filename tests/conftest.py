@@ -26,9 +26,12 @@ def cluster() -> Iterator[Cluster]:
 
 
 @pytest.fixture(scope="session")
-def shared_settings(cluster: Cluster) -> Settings:
+def shared_settings(cluster: Cluster) -> Iterator[Settings]:
     """One database for all tests that stay inside their own workspace."""
-    return settings_for(cluster.fresh(), step_retry_base_s=0.01)
+    made = settings_for(cluster.fresh(), step_retry_base_s=0.01)
+    yield made
+    use_settings(made)
+    current_store().close()
 
 
 @pytest.fixture

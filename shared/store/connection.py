@@ -179,7 +179,7 @@ class Pool:
         return connection
 
     def _give_back(self, connection: WireConnection) -> None:
-        if connection.in_transaction:  # never lend a half-done transaction, nor the workspace it was in
+        if connection.is_broken or connection.in_transaction:  # never lend a half-done transaction to the next
             _close(connection)
             return
         with self._lock:

@@ -53,6 +53,7 @@ class WireConnection(pg8000.dbapi.Connection):  # type: ignore[misc]  # pg8000 h
     """A pg8000 connection that can exchange several statements in one network wait."""
 
     waits: int
+    is_broken: bool
     prepared: dict[str, Prepared]
 
     @classmethod
@@ -60,6 +61,7 @@ class WireConnection(pg8000.dbapi.Connection):  # type: ignore[misc]  # pg8000 h
         """Takes over a connection that pg8000, or the Cloud SQL connector, has made."""
         connection.__class__ = cls
         connection.waits = 0
+        connection.is_broken = False
         connection.prepared = {}
         taken: WireConnection = connection
         return taken
@@ -76,9 +78,15 @@ class WireConnection(pg8000.dbapi.Connection):  # type: ignore[misc]  # pg8000 h
         out = bytearray()
         fresh = [self._write(out, statement) for statement in statements]
         out += _SYNC
+        self.is_broken = True  # until everything that was asked has been read
         self._usock.sendall(out)
         self.waits += 1
-        return self._read_all(statements, fresh)
+        results, error = self._read_all(fresh)
+        self.is_broken = False
+        if error is not None:
+            self._forget_unparsed(statements, len(results))
+            raise error
+        return results
 
     def ping(self) -> None:
         """One wait, no statement: raises if the other side is gone."""
@@ -108,38 +116,35 @@ class WireConnection(pg8000.dbapi.Connection):  # type: ignore[misc]  # pg8000 h
         out += _bind(known.name, make_params(self.py_types, statement.values)) + _EXECUTE
         return known
 
-    def _read_all(self, statements: Sequence[Statement], prepared: Sequence[Prepared]) -> list[list[Row]]:
-        results: list[list[Row]] = [[] for _ in statements]
-        at, error, parsed = 0, None, set()
+    def _read_all(self, prepared: Sequence[Prepared]) -> tuple[list[list[Row]], DatabaseError | None]:
+        """Reads until the other side is ready again: the rows of the statements that were done, and what failed."""
+        results: list[list[Row]] = []
+        rows: list[Row] = []
+        error = None
         read = self._sock.read
         while True:
             code, size = _HEADER.unpack(read(5))
             body = read(size - 4)
             if code == _ROW:
-                results[at].append(_row(body, prepared[at]))
+                rows.append(_row(body, prepared[len(results)]))
             elif code in (_COMPLETE, _EMPTY):
-                at += 1
-            elif code == _PARSED:
-                parsed.add(at)
+                results.append(rows)
+                rows = []
             elif code == _DESCRIBED:
-                self._describe(body, prepared[at])
+                self._describe(body, prepared[len(results)])
             elif code == _FAILED:
                 error = self._error(body)
             elif code == _READY:
                 self._transaction_status = body
-                break
-            elif code not in (_BOUND, _NO_DATA):
+                return results, error
+            elif code not in (_PARSED, _BOUND, _NO_DATA):
                 self.message_types[code](body, Context(None))
-        if error is not None:
-            self._forget_unparsed(statements, at)
-            raise error
-        return results
 
     def _describe(self, body: bytes, prepared: Prepared) -> None:
         context = Context(None)
         self.handle_ROW_DESCRIPTION(body, context)
         names = [column["name"] for column in context.columns]
-        prepared.row = _row_type("Row", names)._make
+        prepared.row = _row_type("Row", names, rename=True)._make
         prepared.readers = tuple(context.input_funcs)
 
     def _error(self, body: bytes) -> DatabaseError:

@@ -68,7 +68,7 @@ def inside(journal: Journal, agent_run_id: UUID, workspace: UUID, work: Callable
         with inside_agent_run(agent_run_id, workspace, "echo"):
             return await work()
 
-    return asyncio.run(body())  # type: ignore[arg-type]
+    return asyncio.run(body())
 
 
 def outcomes_of(rooms: Rooms, workspace: UUID, agent_run_id: UUID) -> list[tuple[str, str]]:

@@ -10,7 +10,7 @@ from shared.core.inputs import by_name, resolve_inputs
 from shared.errors import InputUnresolvedError
 
 BRIEF = {"handle": "ada", "budget": 5}
-OUTPUTS = {
+OUTPUTS: dict[str, Any] = {
     "research": {"contacts": [{"name": "Bo", "score": 7}, {"name": "Cy", "score": 9}], "note": None, "output": "o"},
     "score": {"top": "Cy"},
 }

@@ -1,6 +1,13 @@
 -- name: load_brand
 select id, name, voice, guidelines, banned_terms from tiktok_brands where id = :brand_id::uuid;
 
+-- name: save_brand
+insert into tiktok_brands (workspace_id, id, name, voice, guidelines, banned_terms)
+values (:workspace_id::uuid, :id::uuid, :name::text, :voice::text, :guidelines::text, :banned_terms::text[])
+on conflict (workspace_id, id) do update
+   set name = excluded.name, voice = excluded.voice, guidelines = excluded.guidelines,
+       banned_terms = excluded.banned_terms;
+
 -- name: upsert_account
 -- The newest reading of an account counts, whatever order readings arrive in. No row back: a newer one is there.
 insert into tiktok_accounts as kept (workspace_id, id, handle, nickname, followers, following, likes_received,
