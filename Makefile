@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format bench docs lock clean
+.PHONY: help setup demo test check format bench schema lock clean
 
 help: ## list the commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,8 +39,8 @@ format: $(STAMP) ## format the code
 bench: $(STAMP) ## measure the engine beside a pgbench floor on the same cluster
 	@$(BIN)/python -m bench
 
-docs: $(STAMP) ## write again the documents and the schema that come from code
-	@$(BIN)/python -m docs.generate
+schema: $(STAMP) ## write migrations/schema.sql again, after a migration
+	@$(BIN)/python -m migrations.dump
 
 lock: $(STAMP) ## pin the newest versions that pyproject.toml allows
 	@$(BIN)/pip-compile --quiet --upgrade --generate-hashes --strip-extras --allow-unsafe --extra local --extra dev \

@@ -53,7 +53,8 @@ def _print(value: Any) -> None:
 
 @army.command()
 @click.option("--workers", default=2, show_default=True, help="Door processes.")
-def up(workers: int) -> None:
+@click.option("--sweep-every", default=5.0, show_default=True, help="Seconds between two ticks of the scheduler.")
+def up(workers: int, sweep_every: float) -> None:
     """Run the whole cloud on this machine until Ctrl-C."""
     from local.stack import Stack
 
@@ -61,7 +62,9 @@ def up(workers: int) -> None:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    with Stack(settings.army_home, process_environ(), told=click.echo, workers=workers) as stack:
+    with Stack(
+        settings.army_home, process_environ(), told=click.echo, workers=workers, sweep_every_s=sweep_every
+    ) as stack:
         click.echo(f"the doors answer at {stack.url} (models: {stack.settings.claude_mode}, ", nl=False)
         click.echo(f"accounts: {stack.settings.tiktok_provider_mode}); logs in {stack.folder / 'logs'}")
         click.echo("try, in another terminal: army run profile_audit --handle @lakucosmetics --watch")

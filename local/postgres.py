@@ -146,15 +146,20 @@ class Postgres:
             config.write(extra)
 
     def _forget_dead_owner(self) -> None:
-        """A pid file left by a kill names a pid that may belong to somebody else by now."""
-        file = self._data / "postmaster.pid"
-        if not file.exists():
-            return
-        pid = int(file.read_text().split("\n", 1)[0])
-        command = Path(f"/proc/{pid}/cmdline")
-        if command.exists() and str(self._data).encode() in command.read_bytes():
-            raise PostgresError(f"a Postgres with pid {pid} already runs in {self._data}; is another stack up?")
-        file.unlink()
+        """Files left by a kill name a pid that may be a zombie, or somebody else, by now: Postgres would give up."""
+        pid_file = self._data / "postmaster.pid"
+        if pid_file.exists():
+            pid = int(pid_file.read_text().split("\n", 1)[0])
+            if self._runs_here(pid):
+                raise PostgresError(f"a Postgres with pid {pid} already runs in {self._data}; is another stack up?")
+        for left in (pid_file, *self._sockets.glob(".s.PGSQL.*")):
+            left.unlink(missing_ok=True)
+
+    def _runs_here(self, pid: int) -> bool:
+        try:
+            return str(self._data).encode() in Path(f"/proc/{pid}/cmdline").read_bytes()
+        except OSError:
+            return False
 
     def _spawn(self, log: Path) -> subprocess.Popen[bytes]:
         command = [str(self._bin / "postgres"), "-D", str(self._data), "-k", str(self._sockets), "-p", str(PORT)]

@@ -22,7 +22,7 @@ logging.getLogger("alembic").setLevel(logging.WARNING)
 def cluster() -> Iterator[Cluster]:
     started = Cluster.start()
     yield started
-    started.postgres.stop()
+    started.stop()
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ TEMPLATE = "army_template"
 class Cluster:
     """One cluster. A new database is a copy of a migrated template: about 50 ms."""
 
+    folder: Path
     postgres: Postgres
     numbers: itertools.count[int]
 
@@ -29,7 +31,11 @@ class Cluster:
         postgres.start()
         addresses = postgres.create_database(TEMPLATE)
         migrate(settings_for(addresses))
-        return cls(postgres, itertools.count(1))
+        return cls(folder, postgres, itertools.count(1))
+
+    def stop(self) -> None:
+        self.postgres.stop()
+        shutil.rmtree(self.folder)
 
     def fresh(self) -> Addresses:
         return self.postgres.create_database(f"army_test_{next(self.numbers)}", TEMPLATE)

@@ -1,0 +1,409 @@
+-- The schema that the migrations make. Written by `make schema`; a test compares it. Do not edit.
+CREATE FUNCTION public.app_workspace_id() RETURNS uuid
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    AS $$
+declare
+    named text := current_setting('app.workspace_id', true);
+begin
+    if named is null or named = '' then
+        raise exception 'no workspace is set: begin with set_config(''app.workspace_id'', …, true)'
+            using errcode = 'insufficient_privilege';
+    end if;
+    return named::uuid;
+end
+$$;
+ALTER FUNCTION public.app_workspace_id() OWNER TO army_owner;
+CREATE FUNCTION public.refuse_move() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    raise exception '% % may not move from % to %', tg_table_name, old.id, old.status, new.status
+        using errcode = 'check_violation';
+end
+$$;
+ALTER FUNCTION public.refuse_move() OWNER TO army_owner;
+CREATE TABLE public.alembic_version (
+    version_num character varying(32) NOT NULL
+);
+ALTER TABLE public.alembic_version OWNER TO army_admin;
+CREATE TABLE public.tiktok_accounts (
+    workspace_id uuid NOT NULL,
+    id uuid NOT NULL,
+    handle text NOT NULL,
+    nickname text,
+    followers bigint,
+    following bigint,
+    likes_received bigint,
+    posts_total bigint,
+    verified boolean,
+    source text NOT NULL,
+    as_of timestamp with time zone NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL
+);
+ALTER TABLE ONLY public.tiktok_accounts FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.tiktok_accounts OWNER TO army_owner;
+CREATE TABLE public.tiktok_agent_runs (
+    workspace_id uuid NOT NULL,
+    id uuid NOT NULL,
+    workflow_run_id uuid,
+    step_id uuid,
+    attempt integer DEFAULT 1 NOT NULL,
+    brand_id uuid,
+    agent_name text NOT NULL,
+    trigger_type text NOT NULL,
+    trigger_event_id text,
+    status text DEFAULT 'running'::text NOT NULL,
+    input_jsonb jsonb NOT NULL,
+    output_jsonb jsonb,
+    started_at timestamp with time zone DEFAULT now() NOT NULL,
+    completed_at timestamp with time zone,
+    error_message text,
+    cost_usd numeric(14,8),
+    latency_ms bigint,
+    model_used text,
+    CONSTRAINT tiktok_agent_runs_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'running'::text, 'succeeded'::text, 'failed'::text, 'skipped'::text]))),
+    CONSTRAINT tiktok_agent_runs_trigger_type_check CHECK ((trigger_type = ANY (ARRAY['manual'::text, 'webhook'::text, 'schedule'::text, 'api'::text])))
+)
+WITH (fillfactor='70');
+ALTER TABLE ONLY public.tiktok_agent_runs FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.tiktok_agent_runs OWNER TO army_owner;
+CREATE TABLE public.tiktok_agent_steps (
+    workspace_id uuid NOT NULL,
+    agent_run_id uuid NOT NULL,
+    idx integer NOT NULL,
+    id uuid NOT NULL,
+    workflow_run_id uuid,
+    step_id uuid,
+    kind text NOT NULL,
+    label text NOT NULL,
+    call_digest text NOT NULL,
+    occurrence integer DEFAULT 0 NOT NULL,
+    outcome text NOT NULL,
+    reused_from uuid,
+    model text,
+    system_prompt text,
+    system_prompt_sha256 text,
+    user_prompt text,
+    user_prompt_sha256 text,
+    response_text text,
+    input_tokens integer,
+    output_tokens integer,
+    cache_read_tokens integer,
+    cache_write_tokens integer,
+    cache_write_1h_tokens integer,
+    thinking_tokens integer,
+    cost_usd numeric(14,8) DEFAULT 0 NOT NULL,
+    cost_known boolean DEFAULT true NOT NULL,
+    price_version text,
+    provider_request_id text,
+    attempts integer DEFAULT 1 NOT NULL,
+    note text,
+    input_jsonb jsonb,
+    output_jsonb jsonb,
+    started_at timestamp with time zone DEFAULT now() NOT NULL,
+    completed_at timestamp with time zone,
+    latency_ms bigint,
+    error_message text,
+    CONSTRAINT tiktok_agent_steps_idx_check CHECK ((idx >= 0)),
+    CONSTRAINT tiktok_agent_steps_kind_check CHECK ((kind = ANY (ARRAY['llm_call'::text, 'tool_call'::text, 'provider_call'::text, 'skill_call'::text, 'db_write'::text]))),
+    CONSTRAINT tiktok_agent_steps_outcome_check CHECK ((outcome = ANY (ARRAY['started'::text, 'paid'::text, 'reused'::text, 'in_doubt'::text, 'wasted'::text, 'failed'::text])))
+);
+ALTER TABLE ONLY public.tiktok_agent_steps FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.tiktok_agent_steps OWNER TO army_owner;
+CREATE TABLE public.tiktok_alerts (
+    workspace_id uuid NOT NULL,
+    id uuid NOT NULL,
+    run_id uuid,
+    agent_run_id uuid,
+    agent_name text NOT NULL,
+    kind text NOT NULL,
+    severity text NOT NULL,
+    title text NOT NULL,
+    evidence jsonb DEFAULT '{}'::jsonb NOT NULL,
+    dedupe_key text NOT NULL,
+    status text DEFAULT 'open'::text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT tiktok_alerts_severity_check CHECK ((severity = ANY (ARRAY['low'::text, 'medium'::text, 'high'::text]))),
+    CONSTRAINT tiktok_alerts_status_check CHECK ((status = ANY (ARRAY['open'::text, 'acknowledged'::text, 'closed'::text])))
+);
+ALTER TABLE ONLY public.tiktok_alerts FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.tiktok_alerts OWNER TO army_owner;
+CREATE TABLE public.tiktok_brands (
+    workspace_id uuid NOT NULL,
+    id uuid NOT NULL,
+    name text NOT NULL,
+    voice text DEFAULT ''::text NOT NULL,
+    guidelines text DEFAULT ''::text NOT NULL,
+    banned_terms text[] DEFAULT '{}'::text[] NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+ALTER TABLE ONLY public.tiktok_brands FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.tiktok_brands OWNER TO army_owner;
+CREATE TABLE public.tiktok_briefs (
+    workspace_id uuid NOT NULL,
+    id uuid NOT NULL,
+    brand_id uuid,
+    outcome text NOT NULL,
+    handle text NOT NULL,
+    target_type text NOT NULL,
+    notes text,
+    dataset text,
+    budget_usd numeric(14,8),
+    fields jsonb DEFAULT '{}'::jsonb NOT NULL,
+    status text DEFAULT 'pending'::text NOT NULL,
+    idempotency_key text,
+    request_digest text NOT NULL,
+    created_by text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT tiktok_briefs_budget_usd_check CHECK ((budget_usd >= (0)::numeric)),
+    CONSTRAINT tiktok_briefs_handle_check CHECK (((length(handle) >= 1) AND (length(handle) <= 64))),
+    CONSTRAINT tiktok_briefs_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'dispatched'::text]))),
+    CONSTRAINT tiktok_briefs_target_type_check CHECK ((target_type = ANY (ARRAY['own_brand'::text, 'third_party'::text])))
+);
+ALTER TABLE ONLY public.tiktok_briefs FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.tiktok_briefs OWNER TO army_owner;
+CREATE TABLE public.tiktok_metrics (
+    workspace_id uuid NOT NULL,
+    id uuid NOT NULL,
+    account_handle text NOT NULL,
+    as_of timestamp with time zone NOT NULL,
+    agent_run_id uuid,
+    "values" jsonb NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+ALTER TABLE ONLY public.tiktok_metrics FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.tiktok_metrics OWNER TO army_owner;
+CREATE TABLE public.tiktok_outbox (
+    workspace_id uuid NOT NULL,
+    subject_id uuid NOT NULL,
+    seq integer NOT NULL,
+    kind text NOT NULL,
+    payload jsonb DEFAULT '{}'::jsonb NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+ALTER TABLE ONLY public.tiktok_outbox FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.tiktok_outbox OWNER TO army_owner;
+CREATE TABLE public.tiktok_texts (
+    workspace_id uuid NOT NULL,
+    sha256 text NOT NULL,
+    body text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT tiktok_texts_sha256_check CHECK ((length(sha256) = 64))
+);
+ALTER TABLE ONLY public.tiktok_texts FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.tiktok_texts OWNER TO army_owner;
+CREATE TABLE public.tiktok_workflow_runs (
+    workspace_id uuid NOT NULL,
+    id uuid NOT NULL,
+    workflow_slug text NOT NULL,
+    workflow_version integer NOT NULL,
+    definition_digest text NOT NULL,
+    brief_id uuid,
+    brief_jsonb jsonb NOT NULL,
+    trigger_type text NOT NULL,
+    trigger_event_id text,
+    status text DEFAULT 'running'::text NOT NULL,
+    budget_usd numeric(14,8),
+    version integer DEFAULT 0 NOT NULL,
+    steps_total integer NOT NULL,
+    steps_open integer NOT NULL,
+    paused_at timestamp with time zone,
+    cancel_requested_at timestamp with time zone,
+    report_md text,
+    error_class text,
+    error_message text,
+    total_cost_usd numeric(14,8),
+    total_latency_ms bigint,
+    created_by text NOT NULL,
+    idempotency_key text,
+    request_digest text NOT NULL,
+    started_at timestamp with time zone DEFAULT now() NOT NULL,
+    completed_at timestamp with time zone,
+    CONSTRAINT completed_at_says_it_is_final CHECK (((completed_at IS NULL) = (status = 'running'::text))),
+    CONSTRAINT succeeded_means_no_step_is_open CHECK (((status <> 'succeeded'::text) OR (steps_open = 0))),
+    CONSTRAINT tiktok_workflow_runs_budget_usd_check CHECK ((budget_usd >= (0)::numeric)),
+    CONSTRAINT tiktok_workflow_runs_status_check CHECK ((status = ANY (ARRAY['running'::text, 'succeeded'::text, 'failed'::text, 'cancelled'::text]))),
+    CONSTRAINT tiktok_workflow_runs_steps_open_check CHECK ((steps_open >= 0)),
+    CONSTRAINT tiktok_workflow_runs_steps_total_check CHECK ((steps_total >= 1)),
+    CONSTRAINT tiktok_workflow_runs_trigger_type_check CHECK ((trigger_type = ANY (ARRAY['manual'::text, 'webhook'::text, 'schedule'::text, 'api'::text])))
+)
+WITH (fillfactor='70');
+ALTER TABLE ONLY public.tiktok_workflow_runs FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.tiktok_workflow_runs OWNER TO army_owner;
+COMMENT ON COLUMN public.tiktok_workflow_runs.version IS 'counts the events of this run: the next one gets version + 1';
+CREATE TABLE public.tiktok_workflow_steps (
+    workspace_id uuid NOT NULL,
+    id uuid NOT NULL,
+    workflow_run_id uuid NOT NULL,
+    idx integer NOT NULL,
+    key text NOT NULL,
+    agent_name text NOT NULL,
+    label text NOT NULL,
+    definition jsonb NOT NULL,
+    depends_on text[] NOT NULL,
+    successors text[] NOT NULL,
+    sources text[] NOT NULL,
+    status text DEFAULT 'pending'::text NOT NULL,
+    waiting_on integer NOT NULL,
+    attempt integer DEFAULT 0 NOT NULL,
+    failures integer DEFAULT 0 NOT NULL,
+    generation integer DEFAULT 0 NOT NULL,
+    leased_until timestamp with time zone,
+    not_before timestamp with time zone,
+    wake_at timestamp with time zone,
+    input_jsonb jsonb,
+    output_jsonb jsonb,
+    agent_run_id uuid,
+    cost_usd numeric(14,8),
+    latency_ms bigint,
+    error_class text,
+    error_message text,
+    queued_at timestamp with time zone,
+    started_at timestamp with time zone,
+    completed_at timestamp with time zone,
+    CONSTRAINT completed_at_says_it_is_final CHECK (((completed_at IS NOT NULL) = (status = ANY (ARRAY['succeeded'::text, 'failed'::text, 'skipped'::text, 'cancelled'::text])))),
+    CONSTRAINT lease_means_running CHECK (((leased_until IS NOT NULL) = (status = 'running'::text))),
+    CONSTRAINT tiktok_workflow_steps_idx_check CHECK ((idx >= 0)),
+    CONSTRAINT tiktok_workflow_steps_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'queued'::text, 'running'::text, 'waiting'::text, 'pending_approval'::text, 'succeeded'::text, 'failed'::text, 'skipped'::text, 'cancelled'::text]))),
+    CONSTRAINT tiktok_workflow_steps_waiting_on_check CHECK ((waiting_on >= 0))
+)
+WITH (fillfactor='60');
+ALTER TABLE ONLY public.tiktok_workflow_steps FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.tiktok_workflow_steps OWNER TO army_owner;
+COMMENT ON COLUMN public.tiktok_workflow_steps.attempt IS 'counts claims, and is the fence: a settle that names another changes nothing';
+COMMENT ON COLUMN public.tiktok_workflow_steps.failures IS 'counts business failures only: a crash consumes no attempt of the retry policy';
+COMMENT ON COLUMN public.tiktok_workflow_steps.generation IS 'part of the wake-up''s task name, so that waking again is never refused as a duplicate';
+COMMENT ON COLUMN public.tiktok_workflow_steps.wake_at IS 'when the sweep makes a new wake-up, should the last one be lost; null: nothing to wake';
+CREATE TABLE public.tiktok_workflows (
+    workspace_id uuid NOT NULL,
+    digest text NOT NULL,
+    slug text NOT NULL,
+    version integer NOT NULL,
+    name text NOT NULL,
+    description text NOT NULL,
+    dag_jsonb jsonb NOT NULL,
+    is_stored boolean DEFAULT false NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT tiktok_workflows_version_check CHECK ((version >= 1))
+);
+ALTER TABLE ONLY public.tiktok_workflows FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.tiktok_workflows OWNER TO army_owner;
+COMMENT ON COLUMN public.tiktok_workflows.is_stored IS 'true: posted by a user, and preferred to the seeded one of the same slug; false: written when a run pinned it';
+ALTER TABLE ONLY public.alembic_version
+    ADD CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num);
+ALTER TABLE ONLY public.tiktok_accounts
+    ADD CONSTRAINT tiktok_accounts_pkey PRIMARY KEY (workspace_id, id);
+ALTER TABLE ONLY public.tiktok_accounts
+    ADD CONSTRAINT tiktok_accounts_workspace_id_handle_key UNIQUE (workspace_id, handle);
+ALTER TABLE ONLY public.tiktok_agent_runs
+    ADD CONSTRAINT tiktok_agent_runs_pkey PRIMARY KEY (workspace_id, id);
+ALTER TABLE ONLY public.tiktok_agent_steps
+    ADD CONSTRAINT tiktok_agent_steps_pkey PRIMARY KEY (workspace_id, agent_run_id, idx);
+ALTER TABLE ONLY public.tiktok_alerts
+    ADD CONSTRAINT tiktok_alerts_pkey PRIMARY KEY (workspace_id, id);
+ALTER TABLE ONLY public.tiktok_alerts
+    ADD CONSTRAINT tiktok_alerts_workspace_id_dedupe_key_key UNIQUE (workspace_id, dedupe_key);
+ALTER TABLE ONLY public.tiktok_brands
+    ADD CONSTRAINT tiktok_brands_pkey PRIMARY KEY (workspace_id, id);
+ALTER TABLE ONLY public.tiktok_briefs
+    ADD CONSTRAINT tiktok_briefs_pkey PRIMARY KEY (workspace_id, id);
+ALTER TABLE ONLY public.tiktok_briefs
+    ADD CONSTRAINT tiktok_briefs_workspace_id_idempotency_key_key UNIQUE (workspace_id, idempotency_key);
+ALTER TABLE ONLY public.tiktok_metrics
+    ADD CONSTRAINT tiktok_metrics_pkey PRIMARY KEY (workspace_id, id);
+ALTER TABLE ONLY public.tiktok_metrics
+    ADD CONSTRAINT tiktok_metrics_workspace_id_account_handle_as_of_key UNIQUE (workspace_id, account_handle, as_of);
+ALTER TABLE ONLY public.tiktok_outbox
+    ADD CONSTRAINT tiktok_outbox_pkey PRIMARY KEY (workspace_id, subject_id, seq);
+ALTER TABLE ONLY public.tiktok_texts
+    ADD CONSTRAINT tiktok_texts_pkey PRIMARY KEY (workspace_id, sha256);
+ALTER TABLE ONLY public.tiktok_workflow_runs
+    ADD CONSTRAINT tiktok_workflow_runs_pkey PRIMARY KEY (workspace_id, id);
+ALTER TABLE ONLY public.tiktok_workflow_runs
+    ADD CONSTRAINT tiktok_workflow_runs_workspace_id_idempotency_key_key UNIQUE (workspace_id, idempotency_key);
+ALTER TABLE ONLY public.tiktok_workflow_steps
+    ADD CONSTRAINT tiktok_workflow_steps_pkey PRIMARY KEY (workspace_id, id);
+ALTER TABLE ONLY public.tiktok_workflow_steps
+    ADD CONSTRAINT tiktok_workflow_steps_workspace_id_workflow_run_id_idx_key UNIQUE (workspace_id, workflow_run_id, idx);
+ALTER TABLE ONLY public.tiktok_workflow_steps
+    ADD CONSTRAINT tiktok_workflow_steps_workspace_id_workflow_run_id_key_key UNIQUE (workspace_id, workflow_run_id, key);
+ALTER TABLE ONLY public.tiktok_workflows
+    ADD CONSTRAINT tiktok_workflows_pkey PRIMARY KEY (workspace_id, digest);
+CREATE INDEX tiktok_agent_runs_of_step ON public.tiktok_agent_runs USING btree (workspace_id, step_id);
+CREATE INDEX tiktok_agent_steps_of_step ON public.tiktok_agent_steps USING btree (workspace_id, workflow_run_id, step_id);
+CREATE INDEX tiktok_alerts_newest ON public.tiktok_alerts USING btree (workspace_id, created_at DESC);
+CREATE INDEX tiktok_briefs_newest ON public.tiktok_briefs USING btree (workspace_id, created_at DESC);
+CREATE INDEX tiktok_workflow_runs_newest ON public.tiktok_workflow_runs USING btree (workspace_id, started_at DESC);
+CREATE INDEX tiktok_workflow_steps_to_wake ON public.tiktok_workflow_steps USING btree (wake_at) WHERE (wake_at IS NOT NULL);
+CREATE INDEX tiktok_workflows_newest ON public.tiktok_workflows USING btree (workspace_id, slug, version DESC, created_at DESC);
+CREATE TRIGGER only_legal_run_moves BEFORE UPDATE OF status ON public.tiktok_workflow_runs FOR EACH ROW WHEN (((old.status IS DISTINCT FROM new.status) AND (old.status <> 'running'::text))) EXECUTE FUNCTION public.refuse_move();
+CREATE TRIGGER only_legal_step_moves BEFORE UPDATE OF status ON public.tiktok_workflow_steps FOR EACH ROW WHEN (((old.status IS DISTINCT FROM new.status) AND ((((((((((((((((((old.status <> 'pending'::text) OR (new.status <> 'queued'::text)) AND ((old.status <> 'pending'::text) OR (new.status <> 'skipped'::text))) AND ((old.status <> 'pending'::text) OR (new.status <> 'cancelled'::text))) AND ((old.status <> 'queued'::text) OR (new.status <> 'running'::text))) AND ((old.status <> 'queued'::text) OR (new.status <> 'skipped'::text))) AND ((old.status <> 'queued'::text) OR (new.status <> 'cancelled'::text))) AND ((old.status <> 'running'::text) OR (new.status <> 'queued'::text))) AND ((old.status <> 'running'::text) OR (new.status <> 'waiting'::text))) AND ((old.status <> 'running'::text) OR (new.status <> 'pending_approval'::text))) AND ((old.status <> 'running'::text) OR (new.status <> 'succeeded'::text))) AND ((old.status <> 'running'::text) OR (new.status <> 'failed'::text))) AND ((old.status <> 'running'::text) OR (new.status <> 'cancelled'::text))) AND ((old.status <> 'waiting'::text) OR (new.status <> 'queued'::text))) AND ((old.status <> 'waiting'::text) OR (new.status <> 'cancelled'::text))) AND ((old.status <> 'pending_approval'::text) OR (new.status <> 'succeeded'::text))) AND ((old.status <> 'pending_approval'::text) OR (new.status <> 'failed'::text))) AND ((old.status <> 'pending_approval'::text) OR (new.status <> 'cancelled'::text))))) EXECUTE FUNCTION public.refuse_move();
+ALTER TABLE ONLY public.tiktok_agent_runs
+    ADD CONSTRAINT tiktok_agent_runs_workspace_id_step_id_fkey FOREIGN KEY (workspace_id, step_id) REFERENCES public.tiktok_workflow_steps(workspace_id, id);
+ALTER TABLE ONLY public.tiktok_agent_steps
+    ADD CONSTRAINT tiktok_agent_steps_workspace_id_agent_run_id_fkey FOREIGN KEY (workspace_id, agent_run_id) REFERENCES public.tiktok_agent_runs(workspace_id, id);
+ALTER TABLE ONLY public.tiktok_alerts
+    ADD CONSTRAINT tiktok_alerts_workspace_id_agent_run_id_fkey FOREIGN KEY (workspace_id, agent_run_id) REFERENCES public.tiktok_agent_runs(workspace_id, id);
+ALTER TABLE ONLY public.tiktok_alerts
+    ADD CONSTRAINT tiktok_alerts_workspace_id_run_id_fkey FOREIGN KEY (workspace_id, run_id) REFERENCES public.tiktok_workflow_runs(workspace_id, id);
+ALTER TABLE ONLY public.tiktok_metrics
+    ADD CONSTRAINT tiktok_metrics_workspace_id_agent_run_id_fkey FOREIGN KEY (workspace_id, agent_run_id) REFERENCES public.tiktok_agent_runs(workspace_id, id);
+ALTER TABLE ONLY public.tiktok_workflow_runs
+    ADD CONSTRAINT tiktok_workflow_runs_workspace_id_brief_id_fkey FOREIGN KEY (workspace_id, brief_id) REFERENCES public.tiktok_briefs(workspace_id, id);
+ALTER TABLE ONLY public.tiktok_workflow_runs
+    ADD CONSTRAINT tiktok_workflow_runs_workspace_id_definition_digest_fkey FOREIGN KEY (workspace_id, definition_digest) REFERENCES public.tiktok_workflows(workspace_id, digest);
+ALTER TABLE ONLY public.tiktok_workflow_steps
+    ADD CONSTRAINT tiktok_workflow_steps_workspace_id_workflow_run_id_fkey FOREIGN KEY (workspace_id, workflow_run_id) REFERENCES public.tiktok_workflow_runs(workspace_id, id);
+CREATE POLICY every_workspace ON public.tiktok_accounts TO army_unscoped USING (true) WITH CHECK (true);
+CREATE POLICY every_workspace ON public.tiktok_agent_runs TO army_unscoped USING (true) WITH CHECK (true);
+CREATE POLICY every_workspace ON public.tiktok_agent_steps TO army_unscoped USING (true) WITH CHECK (true);
+CREATE POLICY every_workspace ON public.tiktok_alerts TO army_unscoped USING (true) WITH CHECK (true);
+CREATE POLICY every_workspace ON public.tiktok_brands TO army_unscoped USING (true) WITH CHECK (true);
+CREATE POLICY every_workspace ON public.tiktok_briefs TO army_unscoped USING (true) WITH CHECK (true);
+CREATE POLICY every_workspace ON public.tiktok_metrics TO army_unscoped USING (true) WITH CHECK (true);
+CREATE POLICY every_workspace ON public.tiktok_outbox TO army_unscoped USING (true) WITH CHECK (true);
+CREATE POLICY every_workspace ON public.tiktok_texts TO army_unscoped USING (true) WITH CHECK (true);
+CREATE POLICY every_workspace ON public.tiktok_workflow_runs TO army_unscoped USING (true) WITH CHECK (true);
+CREATE POLICY every_workspace ON public.tiktok_workflow_steps TO army_unscoped USING (true) WITH CHECK (true);
+CREATE POLICY every_workspace ON public.tiktok_workflows TO army_unscoped USING (true) WITH CHECK (true);
+CREATE POLICY own_workspace ON public.tiktok_accounts TO army_app USING ((workspace_id = public.app_workspace_id())) WITH CHECK ((workspace_id = public.app_workspace_id()));
+CREATE POLICY own_workspace ON public.tiktok_agent_runs TO army_app USING ((workspace_id = public.app_workspace_id())) WITH CHECK ((workspace_id = public.app_workspace_id()));
+CREATE POLICY own_workspace ON public.tiktok_agent_steps TO army_app USING ((workspace_id = public.app_workspace_id())) WITH CHECK ((workspace_id = public.app_workspace_id()));
+CREATE POLICY own_workspace ON public.tiktok_alerts TO army_app USING ((workspace_id = public.app_workspace_id())) WITH CHECK ((workspace_id = public.app_workspace_id()));
+CREATE POLICY own_workspace ON public.tiktok_brands TO army_app USING ((workspace_id = public.app_workspace_id())) WITH CHECK ((workspace_id = public.app_workspace_id()));
+CREATE POLICY own_workspace ON public.tiktok_briefs TO army_app USING ((workspace_id = public.app_workspace_id())) WITH CHECK ((workspace_id = public.app_workspace_id()));
+CREATE POLICY own_workspace ON public.tiktok_metrics TO army_app USING ((workspace_id = public.app_workspace_id())) WITH CHECK ((workspace_id = public.app_workspace_id()));
+CREATE POLICY own_workspace ON public.tiktok_outbox TO army_app USING ((workspace_id = public.app_workspace_id())) WITH CHECK ((workspace_id = public.app_workspace_id()));
+CREATE POLICY own_workspace ON public.tiktok_texts TO army_app USING ((workspace_id = public.app_workspace_id())) WITH CHECK ((workspace_id = public.app_workspace_id()));
+CREATE POLICY own_workspace ON public.tiktok_workflow_runs TO army_app USING ((workspace_id = public.app_workspace_id())) WITH CHECK ((workspace_id = public.app_workspace_id()));
+CREATE POLICY own_workspace ON public.tiktok_workflow_steps TO army_app USING ((workspace_id = public.app_workspace_id())) WITH CHECK ((workspace_id = public.app_workspace_id()));
+CREATE POLICY own_workspace ON public.tiktok_workflows TO army_app USING ((workspace_id = public.app_workspace_id())) WITH CHECK ((workspace_id = public.app_workspace_id()));
+ALTER TABLE public.tiktok_accounts ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.tiktok_agent_runs ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.tiktok_agent_steps ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.tiktok_alerts ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.tiktok_brands ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.tiktok_briefs ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.tiktok_metrics ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.tiktok_outbox ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.tiktok_texts ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.tiktok_workflow_runs ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.tiktok_workflow_steps ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.tiktok_workflows ENABLE ROW LEVEL SECURITY;
+GRANT ALL ON SCHEMA public TO army_owner;
+GRANT ALL ON FUNCTION public.app_workspace_id() TO army_app;
+GRANT ALL ON FUNCTION public.app_workspace_id() TO army_unscoped;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.tiktok_accounts TO army_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.tiktok_agent_runs TO army_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.tiktok_agent_steps TO army_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.tiktok_alerts TO army_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.tiktok_brands TO army_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.tiktok_briefs TO army_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.tiktok_metrics TO army_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.tiktok_outbox TO army_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.tiktok_texts TO army_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.tiktok_workflow_runs TO army_app;
+GRANT SELECT ON TABLE public.tiktok_workflow_runs TO army_unscoped;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.tiktok_workflow_steps TO army_app;
+GRANT SELECT,UPDATE ON TABLE public.tiktok_workflow_steps TO army_unscoped;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.tiktok_workflows TO army_app;
