@@ -1,0 +1,5 @@
+"""`python -m local.tasks`."""
+
+from local.tasks.server import main
+
+main()
