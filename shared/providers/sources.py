@@ -1,0 +1,42 @@
+"""Where account data comes from: what every source can do, and which one answers a call."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from shared.config import Settings
+from shared.errors import NotEnoughSettingsError
+from shared.providers.records import AccountData, Trends
+
+
+class AccountSource(Protocol):
+    """A source of account data. Handles are given in their normal form."""
+
+    def check(self, handle: str) -> None:
+        """Raises `InvalidInputError("handle", …)` if the source knows that it does not have this account."""
+        ...
+
+    def account(self, handle: str, max_posts: int) -> AccountData: ...
+
+    def trends(self, region: str | None, window_days: int, limit: int) -> Trends: ...
+
+    def accounts(self) -> list[tuple[str, int]]:
+        """The handles that it holds, with their numbers of posts."""
+        ...
+
+
+def choose_source(dataset: str | None, settings: Settings) -> AccountSource:
+    """A dataset named with the call comes first, then the mode that is set (C053)."""
+    if dataset is not None or settings.tiktok_provider_mode == "dataset":
+        from shared.providers.dataset.places import dataset_files
+        from shared.providers.dataset.source import DatasetSource
+
+        return DatasetSource(dataset_files(dataset, settings.tiktok_dataset))
+    if settings.tiktok_provider_mode == "mock":
+        from shared.providers.mock.source import MockSource
+
+        return MockSource()
+    raise NotEnoughSettingsError(
+        "settings: TIKTOK_PROVIDER_MODE=real: reading TikTok itself needs an app that TikTok approved and its client, "
+        "which this version does not have; set TIKTOK_PROVIDER_MODE to mock, or to dataset with TIKTOK_DATASET"
+    )
