@@ -26,6 +26,8 @@ max_connections = 60
 shared_buffers = 128MB
 logging_collector = off
 log_min_messages = warning
+autovacuum_naptime = 1s
+random_page_cost = 1.1
 """
 
 

@@ -64,7 +64,7 @@ CREATE TABLE public.tiktok_agent_runs (
     CONSTRAINT tiktok_agent_runs_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'running'::text, 'succeeded'::text, 'failed'::text, 'skipped'::text]))),
     CONSTRAINT tiktok_agent_runs_trigger_type_check CHECK ((trigger_type = ANY (ARRAY['manual'::text, 'webhook'::text, 'schedule'::text, 'api'::text])))
 )
-WITH (fillfactor='70');
+WITH (fillfactor='70', autovacuum_analyze_scale_factor='0.05');
 ALTER TABLE ONLY public.tiktok_agent_runs FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_agent_runs OWNER TO army_owner;
 CREATE TABLE public.tiktok_agent_steps (
@@ -107,7 +107,8 @@ CREATE TABLE public.tiktok_agent_steps (
     CONSTRAINT tiktok_agent_steps_idx_check CHECK ((idx >= 0)),
     CONSTRAINT tiktok_agent_steps_kind_check CHECK ((kind = ANY (ARRAY['llm_call'::text, 'tool_call'::text, 'provider_call'::text, 'skill_call'::text, 'db_write'::text]))),
     CONSTRAINT tiktok_agent_steps_outcome_check CHECK ((outcome = ANY (ARRAY['started'::text, 'paid'::text, 'reused'::text, 'in_doubt'::text, 'wasted'::text, 'failed'::text])))
-);
+)
+WITH (autovacuum_analyze_scale_factor='0.05');
 ALTER TABLE ONLY public.tiktok_agent_steps FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_agent_steps OWNER TO army_owner;
 CREATE TABLE public.tiktok_alerts (
@@ -227,7 +228,7 @@ CREATE TABLE public.tiktok_workflow_runs (
     CONSTRAINT tiktok_workflow_runs_steps_total_check CHECK ((steps_total >= 1)),
     CONSTRAINT tiktok_workflow_runs_trigger_type_check CHECK ((trigger_type = ANY (ARRAY['manual'::text, 'webhook'::text, 'schedule'::text, 'api'::text])))
 )
-WITH (fillfactor='70');
+WITH (fillfactor='70', autovacuum_analyze_scale_factor='0.05');
 ALTER TABLE ONLY public.tiktok_workflow_runs FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_workflow_runs OWNER TO army_owner;
 COMMENT ON COLUMN public.tiktok_workflow_runs.version IS 'counts the events of this run: the next one gets version + 1';
@@ -241,8 +242,8 @@ CREATE TABLE public.tiktok_workflow_steps (
     label text NOT NULL,
     definition jsonb NOT NULL,
     depends_on text[] NOT NULL,
-    successors text[] NOT NULL,
-    sources text[] NOT NULL,
+    successors uuid[] NOT NULL,
+    sources uuid[] NOT NULL,
     status text DEFAULT 'pending'::text NOT NULL,
     waiting_on integer NOT NULL,
     attempt integer DEFAULT 0 NOT NULL,
@@ -267,9 +268,11 @@ CREATE TABLE public.tiktok_workflow_steps (
     CONSTRAINT tiktok_workflow_steps_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'queued'::text, 'running'::text, 'waiting'::text, 'pending_approval'::text, 'succeeded'::text, 'failed'::text, 'skipped'::text, 'cancelled'::text]))),
     CONSTRAINT tiktok_workflow_steps_waiting_on_check CHECK ((waiting_on >= 0))
 )
-WITH (fillfactor='60');
+WITH (fillfactor='60', autovacuum_analyze_scale_factor='0.05');
 ALTER TABLE ONLY public.tiktok_workflow_steps FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_workflow_steps OWNER TO army_owner;
+COMMENT ON COLUMN public.tiktok_workflow_steps.successors IS 'ids of the steps that wait for this one';
+COMMENT ON COLUMN public.tiktok_workflow_steps.sources IS 'ids of the steps whose outputs this one reads';
 COMMENT ON COLUMN public.tiktok_workflow_steps.attempt IS 'counts claims, and is the fence: a settle that names another changes nothing';
 COMMENT ON COLUMN public.tiktok_workflow_steps.failures IS 'counts business failures only: a crash consumes no attempt of the retry policy';
 COMMENT ON COLUMN public.tiktok_workflow_steps.generation IS 'part of the wake-up''s task name, so that waking again is never refused as a duplicate';

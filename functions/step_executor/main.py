@@ -16,7 +16,7 @@ door = Door()
 @door.route("POST", "/tasks/step", caller=from_queue, body=StepWakeUp)
 def step(call: Call) -> Answer:
     """200 for whatever was recorded, failures included; 503 only if nothing could be."""
-    outcome = execute_step(StepTask(call.body.workspace_id, call.body.step_id), call.rooms)
+    outcome = execute_step(StepTask(call.body.workspace_id, call.body.run_id, call.body.step_id), call.rooms)
     return Answer({"outcome": outcome})
 
 

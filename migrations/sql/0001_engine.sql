@@ -1,5 +1,8 @@
 -- The engine's tables. workspace_id leads every key; foreign keys are composite, so that no child can point into
 -- another workspace. Row-level security is enabled and forced by 0001_wall.sql.
+--
+-- Primary keys are added last, after the other indexes of their table: between indexes that look equally cheap, as all
+-- do while a table is empty, Postgres takes the one made last, and statements here name whole primary keys.
 
 create table tiktok_briefs (
     workspace_id    uuid not null,
@@ -17,10 +20,10 @@ create table tiktok_briefs (
     request_digest  text not null,
     created_by      text not null,
     created_at      timestamptz not null default now(),
-    primary key (workspace_id, id),
     unique (workspace_id, idempotency_key)
 );
 create index tiktok_briefs_newest on tiktok_briefs (workspace_id, created_at desc);
+alter table tiktok_briefs add primary key (workspace_id, id);
 
 -- Definitions never change: a changed one has another digest, and a run goes on with the one it pinned.
 create table tiktok_workflows (
@@ -32,10 +35,10 @@ create table tiktok_workflows (
     description  text not null,
     dag_jsonb    jsonb not null,
     is_stored    boolean not null default false,
-    created_at   timestamptz not null default now(),
-    primary key (workspace_id, digest)
+    created_at   timestamptz not null default now()
 );
 create index tiktok_workflows_newest on tiktok_workflows (workspace_id, slug, version desc, created_at desc);
+alter table tiktok_workflows add primary key (workspace_id, digest);
 comment on column tiktok_workflows.is_stored is
     'true: posted by a user, and preferred to the seeded one of the same slug; false: written when a run pinned it';
 
@@ -67,7 +70,6 @@ create table tiktok_workflow_runs (
     request_digest      text not null,
     started_at          timestamptz not null default now(),
     completed_at        timestamptz,
-    primary key (workspace_id, id),
     unique (workspace_id, idempotency_key),
     foreign key (workspace_id, definition_digest) references tiktok_workflows (workspace_id, digest),
     foreign key (workspace_id, brief_id) references tiktok_briefs (workspace_id, id),
@@ -75,6 +77,7 @@ create table tiktok_workflow_runs (
     constraint completed_at_says_it_is_final check ((completed_at is null) = (status = 'running'))
 ) with (fillfactor = 70);
 create index tiktok_workflow_runs_newest on tiktok_workflow_runs (workspace_id, started_at desc);
+alter table tiktok_workflow_runs add primary key (workspace_id, id);
 comment on column tiktok_workflow_runs.version is 'counts the events of this run: the next one gets version + 1';
 
 create table tiktok_workflow_steps (
@@ -87,8 +90,8 @@ create table tiktok_workflow_steps (
     label           text not null,
     definition      jsonb not null,
     depends_on      text[] not null,
-    successors      text[] not null,
-    sources         text[] not null,
+    successors      uuid[] not null,
+    sources         uuid[] not null,
     status          text not null default 'pending'
                     check (status in ('pending', 'queued', 'running', 'waiting', 'pending_approval',
                                       'succeeded', 'failed', 'skipped', 'cancelled')),
@@ -109,7 +112,6 @@ create table tiktok_workflow_steps (
     queued_at       timestamptz,
     started_at      timestamptz,
     completed_at    timestamptz,
-    primary key (workspace_id, id),
     unique (workspace_id, workflow_run_id, key),
     unique (workspace_id, workflow_run_id, idx),
     foreign key (workspace_id, workflow_run_id) references tiktok_workflow_runs (workspace_id, id),
@@ -118,6 +120,9 @@ create table tiktok_workflow_steps (
         ((completed_at is not null) = (status in ('succeeded', 'failed', 'skipped', 'cancelled')))
 ) with (fillfactor = 60);
 create index tiktok_workflow_steps_to_wake on tiktok_workflow_steps (wake_at) where wake_at is not null;
+alter table tiktok_workflow_steps add primary key (workspace_id, id);
+comment on column tiktok_workflow_steps.successors is 'ids of the steps that wait for this one';
+comment on column tiktok_workflow_steps.sources is 'ids of the steps whose outputs this one reads';
 comment on column tiktok_workflow_steps.attempt is 'counts claims, and is the fence: a settle that names another changes nothing';
 comment on column tiktok_workflow_steps.failures is 'counts business failures only: a crash consumes no attempt of the retry policy';
 comment on column tiktok_workflow_steps.generation is 'part of the wake-up''s task name, so that waking again is never refused as a duplicate';
@@ -143,19 +148,19 @@ create table tiktok_agent_runs (
     cost_usd         numeric(14, 8),
     latency_ms       bigint,
     model_used       text,
-    primary key (workspace_id, id),
     foreign key (workspace_id, step_id) references tiktok_workflow_steps (workspace_id, id)
 ) with (fillfactor = 70);
 create index tiktok_agent_runs_of_step on tiktok_agent_runs (workspace_id, step_id);
+alter table tiktok_agent_runs add primary key (workspace_id, id);
 
 -- Long texts, once each: a system prompt is the same in a thousand calls.
 create table tiktok_texts (
     workspace_id uuid not null,
     sha256       text not null check (length(sha256) = 64),
     body         text not null,
-    created_at   timestamptz not null default now(),
-    primary key (workspace_id, sha256)
+    created_at   timestamptz not null default now()
 );
+alter table tiktok_texts add primary key (workspace_id, sha256);
 
 -- Trace and journal in one: what a call asked, what it answered, what it cost, and whether it need be made again.
 create table tiktok_agent_steps (
@@ -197,9 +202,9 @@ create table tiktok_agent_steps (
     completed_at          timestamptz,
     latency_ms            bigint,
     error_message         text,
-    primary key (workspace_id, agent_run_id, idx),
     foreign key (workspace_id, agent_run_id) references tiktok_agent_runs (workspace_id, id)
 );
+alter table tiktok_agent_steps add primary key (workspace_id, agent_run_id, idx);
 create index tiktok_agent_steps_of_step on tiktok_agent_steps (workspace_id, workflow_run_id, step_id);
 
 -- What there is to tell, written with the move it tells of. seq has no repeats within a subject.
@@ -209,6 +214,12 @@ create table tiktok_outbox (
     seq          integer not null,
     kind         text not null,
     payload      jsonb not null default '{}',
-    created_at   timestamptz not null default now(),
-    primary key (workspace_id, subject_id, seq)
+    created_at   timestamptz not null default now()
 );
+alter table tiktok_outbox add primary key (workspace_id, subject_id, seq);
+
+-- Plans made for an empty table are bad for a full one: these tables are analysed soon, which makes plans anew.
+alter table tiktok_workflow_runs set (autovacuum_analyze_scale_factor = 0.05);
+alter table tiktok_workflow_steps set (autovacuum_analyze_scale_factor = 0.05);
+alter table tiktok_agent_runs set (autovacuum_analyze_scale_factor = 0.05);
+alter table tiktok_agent_steps set (autovacuum_analyze_scale_factor = 0.05);

@@ -51,12 +51,13 @@ class StepOutcome(StrEnum):
 @dataclass(frozen=True, slots=True)
 class StepTask:
     workspace_id: UUID
+    run_id: UUID
     step_id: UUID
 
 
 def execute_step(task: StepTask, rooms: Rooms) -> StepOutcome:
     """Does one step, if it is there to be done. Raises `StoreBusyError` only if nothing could be recorded."""
-    rows = rooms.store.move(task.workspace_id, "load_step", step_id=task.step_id)
+    rows = rooms.store.move(task.workspace_id, "load_step", run_id=task.run_id, step_id=task.step_id)
     if not rows:
         log.warning("step.unknown: %s", task.step_id)
         return StepOutcome.UNKNOWN
@@ -76,7 +77,9 @@ def _not_now(task: StepTask, step: Any, rooms: Rooms) -> StepOutcome:
     """Already final, or its run is: done. Held back or leased: a task is made for when that ends."""
     if StepStatus(step.status).is_final or step.run_status != "running" or step.due_at is None:
         return StepOutcome.DONE_BEFORE
-    later = WakeUp(task.workspace_id, task.step_id, step.attempt, step.generation, due=step.due_at, reason="due")
+    later = WakeUp(
+        task.workspace_id, task.run_id, task.step_id, step.attempt, step.generation, due=step.due_at, reason="due"
+    )
     wake_steps(rooms, [later])
     return StepOutcome.NOT_DUE
 
@@ -99,11 +102,7 @@ def _resolved(step: Any) -> tuple[JsonObject, EngineError | None]:
 
 def _for_synthesis(step: Any, sources: list[JsonObject]) -> JsonObject:
     return {
-        "workflow": {
-            "slug": step.workflow_slug,
-            "name": step.workflow_name,
-            "description": step.workflow_description,
-        },
+        "workflow": step.workflow,
         "brief": step.brief_jsonb,
         "upstream": {
             source["key"]: {name: source[name] for name in ("agent_name", "label", "status", "output")}

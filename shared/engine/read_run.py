@@ -47,7 +47,7 @@ def read_run(workspace_id: UUID, run_id: UUID, rooms: Rooms, *, steps_shown: int
         ],
     )
     if not runs:
-        raise NotFoundError(f"run_id: there is no run {run_id} in this workspace")
+        raise _no_run(run_id)
     return {
         **shown_row(runs[0]),
         "steps": [shown_row(step) for step in steps],
@@ -58,8 +58,21 @@ def read_run(workspace_id: UUID, run_id: UUID, rooms: Rooms, *, steps_shown: int
 
 def read_steps(workspace_id: UUID, run_id: UUID, limit: int, offset: int, rooms: Rooms) -> list[JsonObject]:
     """A page of the steps of a run, in execution order: for runs of more than a thousand."""
-    rows = rooms.store.move(workspace_id, "steps_of_run", run_id=run_id, limit=limit, offset=offset)
+    return _rows_of_run(workspace_id, run_id, rooms, "steps_of_run", limit=limit, offset=offset)
+
+
+def _rows_of_run(workspace_id: UUID, run_id: UUID, rooms: Rooms, name: str, **values: int) -> list[JsonObject]:
+    """The rows of a query about one run. Raises `NotFoundError`: no rows and no run are different answers."""
+    runs, rows = rooms.store.move_all(
+        workspace_id, [("run_status", {"run_id": run_id}), (name, {"run_id": run_id, **values})]
+    )
+    if not runs:
+        raise _no_run(run_id)
     return [shown_row(row) for row in rows]
+
+
+def _no_run(run_id: UUID) -> NotFoundError:
+    return NotFoundError(f"run_id: there is no run {run_id} in this workspace")
 
 
 def stream_url(run_id: UUID) -> str:
@@ -94,7 +107,7 @@ def read_agent_run(workspace_id: UUID, agent_run_id: UUID, limit: int, offset: i
 
 def read_agent_runs(workspace_id: UUID, run_id: UUID, rooms: Rooms) -> list[JsonObject]:
     """Every attempt of every step of a run."""
-    return [shown_row(row) for row in rooms.store.move(workspace_id, "agent_runs_of_run", run_id=run_id)]
+    return _rows_of_run(workspace_id, run_id, rooms, "agent_runs_of_run")
 
 
 def stream_run(workspace_id: UUID, run_id: UUID, after: int, rooms: Rooms) -> Iterator[str]:
@@ -104,7 +117,7 @@ def stream_run(workspace_id: UUID, run_id: UUID, after: int, rooms: Rooms) -> It
     misses nothing. The first look happens here, so that an unknown run is a 404 and not an empty stream.
     """
     if not rooms.store.move(workspace_id, "run_status", run_id=run_id):
-        raise NotFoundError(f"run_id: there is no run {run_id} in this workspace")
+        raise _no_run(run_id)
     return _events(workspace_id, run_id, after, rooms)
 
 

@@ -23,6 +23,7 @@ class WakeUp:
     """A step to wake. Attempt and generation are part of the task's name, so no wake-up is ever refused as old."""
 
     workspace_id: UUID
+    run_id: UUID
     step_id: UUID
     attempt: int
     generation: int
@@ -46,7 +47,11 @@ def wake_steps(rooms: Rooms, wake_ups: Iterable[WakeUp]) -> int:
 def _wake(rooms: Rooms, wake_up: WakeUp) -> Wake:
     return Wake(
         url_path=STEP_PATH,
-        body={"workspace_id": str(wake_up.workspace_id), "step_id": str(wake_up.step_id)},
+        body={
+            "workspace_id": str(wake_up.workspace_id),
+            "run_id": str(wake_up.run_id),
+            "step_id": str(wake_up.step_id),
+        },
         name_parts=(str(wake_up.step_id), wake_up.attempt, wake_up.generation, wake_up.reason),
         due=wake_up.due,
         deadline_s=rooms.settings.step_timeout_s + DEADLINE_MARGIN_S,

@@ -62,7 +62,7 @@ def succeed(attempt: Attempt, result: AgentResult, end: AgentRunEnd | None, repo
     if not rows:
         return "not_ours"
     _compare_costs(attempt, rows[0].cost_usd, result.cost_usd)
-    wake_steps(rooms, wake_ups(attempt.workspace_id, rows[0].ready))
+    wake_steps(rooms, wake_ups(attempt.workspace_id, attempt.run_id, rows[0].ready))
     return "succeeded"
 
 
@@ -100,7 +100,15 @@ def _retry(attempt: Attempt, wrong: EngineError, end: AgentRunEnd | None, rooms:
     if not rows:
         return "not_ours"
     (step,) = rows
-    due = WakeUp(attempt.workspace_id, step.id, step.attempt, step.generation, due=step.not_before, reason="retry")
+    due = WakeUp(
+        attempt.workspace_id,
+        attempt.run_id,
+        step.id,
+        step.attempt,
+        step.generation,
+        due=step.not_before,
+        reason="retry",
+    )
     wake_steps(rooms, [due])
     return "retrying"
 

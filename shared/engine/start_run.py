@@ -64,13 +64,13 @@ def start_run(request: RunRequest, rooms: Rooms) -> StartedRun:
     if not rows:
         return _started_before(request, rooms)
     (run,) = rows
-    wake_steps(rooms, wake_ups(request.workspace_id, run.ready))
+    wake_steps(rooms, wake_ups(request.workspace_id, run.id, run.ready))
     return StartedRun(run_id=run.id, started_at=run.started_at, is_new=True)
 
 
-def wake_ups(workspace_id: UUID, ready: list[list[Any]] | None) -> list[WakeUp]:
+def wake_ups(workspace_id: UUID, run_id: UUID, ready: list[list[Any]] | None) -> list[WakeUp]:
     """The `ready` column of a move, as wake-ups."""
-    return [WakeUp(workspace_id, UUID(step_id), attempt, generation) for step_id, attempt, generation in ready or []]
+    return [WakeUp(workspace_id, run_id, UUID(step_id), *counts) for step_id, *counts in ready or []]
 
 
 def _started_before(request: RunRequest, rooms: Rooms) -> StartedRun:
@@ -111,17 +111,18 @@ def step_rows(definition: WorkflowDef) -> list[JsonObject]:
     depends_on = {step.key: tuple(dict.fromkeys(step.depends_on)) for step in definition.steps}
     after = successors_of(depends_on)
     keys = list(by_key)
+    ids = {key: str(new_id()) for key in keys}
     return [
         {
-            "id": str(new_id()),
+            "id": ids[key],
             "idx": idx,
             "key": key,
             "agent_name": by_key[key].agent_name,
             "label": by_key[key].title,
             "definition": _own_part(by_key[key], keys),
             "depends_on": depends_on[key],
-            "successors": after[key],
-            "sources": sources_of(by_key[key], keys),
+            "successors": [ids[name] for name in after[key]],
+            "sources": [ids[name] for name in sources_of(by_key[key], keys)],
             "waiting_on": len(depends_on[key]),
         }
         for idx, key in enumerate(execution_order(depends_on))

@@ -24,6 +24,7 @@ def sweep(rooms: Rooms) -> Swept:
     wake_ups = [
         WakeUp(
             workspace_id=row.workspace_id,
+            run_id=row.workflow_run_id,
             step_id=row.id,
             attempt=row.attempt,
             generation=row.generation,

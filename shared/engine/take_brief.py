@@ -15,8 +15,8 @@ from shared.core.definitions import WorkflowDef, WorkflowStepDef
 from shared.core.ids import new_id
 from shared.engine.rooms import Rooms
 from shared.engine.start_run import RunRequest, StartedRun, start_run
-from shared.errors import ConflictError, InvalidInputError, NotFoundError
-from shared.providers.tiktok import check_account
+from shared.errors import ConflictError, InvalidInputError, NotEnoughSettingsError, NotFoundError
+from shared.providers.tiktok import check_account, normal_handle
 from shared.store.documents import as_jsonb
 from shared.workflows.check import check_definition
 from shared.workflows.seeded import SEEDED_WORKFLOWS
@@ -44,7 +44,7 @@ def take_brief(outcome: str, brief: JsonObject, fields: JsonObject, caller: Call
     `brief` holds the brief's own fields, `fields` what agents may need besides.
     """
     definition_of(outcome, caller.workspace_id, rooms, field="outcome")
-    check_account(brief["handle"], brief.get("dataset"))
+    _check_subject(brief, caller, rooms)
     digest = digest_of({"outcome": outcome, "brief": brief, "fields": fields})
     rows = rooms.store.move(
         caller.workspace_id,
@@ -79,9 +79,25 @@ def definition_of(slug: str, workspace_id: UUID, rooms: Rooms, *, field: str = "
         check_definition(definition)
         return definition
     if slug not in SEEDED_WORKFLOWS:
-        known = ", ".join(sorted(SEEDED_WORKFLOWS))
+        stored = [row.slug for row in rooms.store.move(workspace_id, "stored_definitions")]
+        known = ", ".join(sorted({*SEEDED_WORKFLOWS, *stored}))
         raise InvalidInputError(field, f"there is no workflow {slug!r}; there are: {known}")
     return SEEDED_WORKFLOWS[slug]
+
+
+def _check_subject(brief: JsonObject, caller: Caller, rooms: Rooms) -> None:
+    """The account, its dataset and the brand that a brief names are there. Raises `InvalidInputError`."""
+    brand_id, dataset = brief.get("brand_id"), brief.get("dataset")
+    if brand_id is not None and not rooms.store.move(caller.workspace_id, "load_brand", brand_id=brand_id):
+        raise InvalidInputError("brand_id", f"there is no brand {brand_id} in this workspace")
+    if "handle" not in brief:
+        return
+    try:
+        check_account(brief["handle"], dataset)
+    except NotEnoughSettingsError as none_there:
+        if dataset is None:
+            raise
+        raise InvalidInputError("dataset", "there are no dataset files here; leave the field out") from none_there
 
 
 def run_stored_brief(brief_id: UUID, slug: str, caller: Caller, rooms: Rooms) -> StartedRun:
@@ -91,7 +107,7 @@ def run_stored_brief(brief_id: UUID, slug: str, caller: Caller, rooms: Rooms) ->
     if not rows:
         raise NotFoundError(f"brief_id: there is no brief {brief_id} in this workspace")
     brief = brief_of_row(rows[0])
-    check_account(brief["handle"], brief.get("dataset"))
+    _check_subject(brief, caller, rooms)
     return _started(definition, brief, caller, rooms, brief_id=brief_id, budget_usd=rows[0].budget_usd)
 
 
@@ -103,7 +119,7 @@ def brief_of_row(row: Any) -> JsonObject:
         "notes": row.notes,
         "brand_id": None if row.brand_id is None else str(row.brand_id),
         "dataset": row.dataset,
-        "budget_usd": None if row.budget_usd is None else str(row.budget_usd.normalize()),
+        "budget_usd": None if row.budget_usd is None else f"{row.budget_usd.normalize():f}",
     }
     return {**row.fields, **{name: value for name, value in own.items() if value is not None}}
 
@@ -111,7 +127,7 @@ def brief_of_row(row: Any) -> JsonObject:
 def run_ad_hoc(slug: str, brief: JsonObject, budget_usd: Decimal | None, caller: Caller, rooms: Rooms) -> StartedRun:
     """Starts a run without a stored brief (X14)."""
     definition = definition_of(slug, caller.workspace_id, rooms)
-    check_account(brief["handle"], brief.get("dataset"))
+    _check_subject(brief, caller, rooms)
     return _started(definition, brief, caller, rooms, budget_usd=budget_usd)
 
 
@@ -128,10 +144,11 @@ def run_one_agent(name: str, given: Mapping[str, Any], caller: Caller, rooms: Ro
             )
     try:
         parsed = agent.parse_input(agent.Input, given).model_dump(mode="json", exclude_unset=True)
+        if "handle" in parsed:
+            parsed["handle"] = normal_handle(parsed["handle"])
+        _check_subject(parsed, caller, rooms)
     except InvalidInputError as wrong:
         raise InvalidInputError(f"input.{wrong.field}", wrong.problem) from wrong
-    if "handle" in parsed:
-        check_account(parsed["handle"], parsed.get("dataset"))
     step = WorkflowStepDef(key=name, agent_name=name)
     definition = WorkflowDef(slug=f"agent_{name}", name=f"One agent: {name}", steps=(step,))
     return _started(definition, parsed, caller, rooms)

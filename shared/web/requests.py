@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -19,8 +19,9 @@ from shared.providers.handles import normal_handle
 TargetType = Literal["own_brand", "third_party"]
 Slug = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 Usd = Annotated[Decimal, Field(ge=0, max_digits=12, decimal_places=6, allow_inf_nan=False)]
-FIELD_NAME = re.compile(r"^[a-z][a-z0-9_]{0,63}$")
+FIELD_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 MAX_WAIT_S = 60.0
+MAX_VERSION = 2_147_483_647  # what the column holds
 
 
 class Request(BaseModel):
@@ -54,7 +55,7 @@ class BriefFields(Request):
     @classmethod
     def _named_well(cls, fields: dict[str, Any]) -> dict[str, Any]:
         for name in fields:
-            if not FIELD_NAME.match(name):
+            if not FIELD_NAME.fullmatch(name):
                 raise ValueError(f"{name[:64]!r} is not a field name: use lower case letters, digits and _")
             if name in RESERVED_FIELDS:
                 raise ValueError(f"{name!r} is a field of the brief itself")
@@ -91,10 +92,10 @@ class NewRun(Request):
     @model_validator(mode="after")
     def _one_of_two(self) -> NewRun:
         if self.brief_id is None and self.handle is None:
-            raise ValueError("brief_id or handle is required")
-        if self.brief_id is not None and self.model_fields_set - {"workflow_slug", "brief_id"}:
-            given = ", ".join(sorted(self.model_fields_set - {"workflow_slug", "brief_id"}))
-            raise ValueError(f"{given}: with brief_id, these come from the brief")
+            raise InvalidInputError("brief_id", "is required, or a handle for a run without a stored brief")
+        besides = sorted(self.model_fields_set - {"workflow_slug", "brief_id"})
+        if self.brief_id is not None and besides:
+            raise InvalidInputError(besides[0], "comes from the brief: leave it out, or leave brief_id out")
         return self
 
     def brief_fields(self) -> dict[str, Any]:
@@ -107,13 +108,17 @@ class NewAgentRun(Request):
     input: Annotated[dict[str, Any], Field(max_length=100)] = {}
 
 
-NewWorkflow = WorkflowDef
+class NewWorkflow(WorkflowDef):
+    """`POST /api/dashboard/workflows`: a definition to store."""
+
+    version: Annotated[int, Field(ge=1, le=MAX_VERSION, strict=True)] = 1
 
 
 class StepWakeUp(Request):
     """`POST /tasks/step`: what the queue brings."""
 
     workspace_id: UUID
+    run_id: UUID
     step_id: UUID
 
 
@@ -122,6 +127,17 @@ class Page(Request):
 
     limit: Annotated[int, Field(ge=1, le=200)] = 50
     before: datetime | None = None
+
+    @field_validator("before")
+    @classmethod
+    def _in_utc(cls, before: datetime | None) -> datetime | None:
+        """A time without a zone is read as UTC."""
+        if before is None or before.tzinfo is None:
+            return before
+        try:
+            return before.astimezone(UTC)
+        except OverflowError:
+            raise ValueError("is no time between the years 1 and 9999 in UTC") from None
 
 
 class RunsPage(Page):
@@ -153,7 +169,7 @@ class RunWait(Request):
 
 
 def seconds(text: str) -> float | None:
-    found = re.fullmatch(r"(\d{1,6})(ms|s)", text)
+    found = re.fullmatch(r"([0-9]{1,6})(ms|s)", text)
     if found is None:
         return None
     value = int(found.group(1)) / (1000 if found.group(2) == "ms" else 1)

@@ -143,7 +143,7 @@ def test_a_step_of_another_workspace_is_unknown(rooms: Rooms, queue: HeldQueue, 
     run = started(workflow(step("s")), workspace, rooms)
     step_id = UUID(steps_of(run.run_id, workspace, rooms)["s"]["id"])
 
-    outcome = execute_step(StepTask(UUID(int=7), step_id), rooms)
+    outcome = execute_step(StepTask(UUID(int=7), run.run_id, step_id), rooms)
 
     assert outcome == StepOutcome.UNKNOWN
     assert steps_of(run.run_id, workspace, rooms)["s"]["status"] == "queued"

@@ -38,7 +38,8 @@ class HeldQueue:
                 self.held.append(item)
 
     def deliver(self, wake: Wake, rooms: Rooms) -> StepOutcome:
-        return execute_step(StepTask(UUID(wake.body["workspace_id"]), UUID(wake.body["step_id"])), rooms)
+        task = StepTask(*(UUID(wake.body[name]) for name in ("workspace_id", "run_id", "step_id")))
+        return execute_step(task, rooms)
 
     def deliver_when_due(self, wake: Wake, rooms: Rooms, *, most: int = 10_000) -> StepOutcome:
         """Delivers again and again until the step is due: for delays of a few milliseconds."""

@@ -26,7 +26,7 @@ with pinned as (
            case when s.waiting_on = 0 then now() + make_interval(secs => :grace_s::float8) end
       from run, jsonb_to_recordset(:steps::jsonb) as s(
            id uuid, idx int, key text, agent_name text, label text, definition jsonb, depends_on text[],
-           successors text[], sources text[], waiting_on int)
+           successors uuid[], sources uuid[], waiting_on int)
     returning id, status, attempt, generation
 ), dispatched as (
     update tiktok_briefs set status = 'dispatched' from run where tiktok_briefs.id = :brief_id::uuid

@@ -1,20 +1,26 @@
+-- Every row is reached by its whole key, from parameters and stored ids, never by a join over a run or a workspace: so
+-- the work of a step does not grow with its run, whatever the planner believes of tables that it has not analysed yet.
+
 -- name: load_step
 -- Everything needed to decide about a wake-up and to resolve the step's input. Reads only: a duplicate stops here.
 -- What the sources put out cannot change any more: they are final, or the step would not be queued.
-select s.id, s.workflow_run_id as run_id, s.key, s.agent_name, s.label, s.definition, s.status, s.attempt, s.failures,
-       s.generation, r.status as run_status, r.brief_jsonb, r.brief_id, r.trigger_type, r.trigger_event_id,
-       r.workflow_slug, w.name as workflow_name, w.description as workflow_description,
+select s.id, r.id as run_id, s.key, s.agent_name, s.label, s.definition, s.status, s.attempt, s.failures, s.generation,
+       r.status as run_status, r.brief_jsonb, r.brief_id, r.trigger_type, r.trigger_event_id,
        c.can_claim,
        case when s.status = 'queued' then s.not_before else s.leased_until end as due_at,
        case when c.can_claim then (
            select jsonb_agg(jsonb_build_object('key', u.key, 'agent_name', u.agent_name, 'label', u.label,
                                                'status', u.status, 'output', u.output_jsonb) order by u.idx)
-             from tiktok_workflow_steps u
-            where u.workspace_id = s.workspace_id and u.workflow_run_id = s.workflow_run_id and u.key = any(s.sources))
-       end as sources
+             from unnest(s.sources) as source(id)
+             join tiktok_workflow_steps u on u.workspace_id = s.workspace_id and u.id = source.id
+            where length(source.id::text) = 36) -- as in succeed_step
+       end as sources,
+       case when s.agent_name = 'synthesis' then (
+           select jsonb_build_object('slug', w.slug, 'name', w.name, 'description', w.description)
+             from tiktok_workflows w where w.workspace_id = r.workspace_id and w.digest = r.definition_digest)
+       end as workflow
   from tiktok_workflow_steps s
-  join tiktok_workflow_runs r on r.workspace_id = s.workspace_id and r.id = s.workflow_run_id
-  join tiktok_workflows w on w.workspace_id = r.workspace_id and w.digest = r.definition_digest
+  join tiktok_workflow_runs r on r.workspace_id = s.workspace_id and r.id = :run_id::uuid and r.id = s.workflow_run_id
  cross join lateral (select r.status = 'running' and r.paused_at is null and (
            s.status = 'queued' and coalesce(s.not_before <= now(), true)
            or s.status = 'running' and s.leased_until < now()) as can_claim) c
@@ -55,7 +61,7 @@ with run as (
     returning id
 ), moved as (
     update tiktok_workflow_runs r set version = r.version + case when :agent_run_id::uuid is null then 1 else 2 end
-      from step where r.workspace_id = step.workspace_id and r.id = step.workflow_run_id
+      from step where r.id = :run_id::uuid
 ), told as (
     insert into tiktok_outbox (workspace_id, subject_id, seq, kind, payload)
     select step.workspace_id, run.id, run.version + event.place, event.kind,
@@ -97,9 +103,9 @@ with run as (
            status = case when s.waiting_on = 1 then 'queued' else s.status end,
            queued_at = case when s.waiting_on = 1 then now() end,
            wake_at = case when s.waiting_on = 1 then now() + make_interval(secs => :grace_s::float8) end
-      from step cross join unnest(step.successors) as successor(key)
-     where s.workspace_id = step.workspace_id and s.workflow_run_id = step.workflow_run_id and s.key = successor.key
-       and s.status = 'pending'
+      from step cross join unnest(step.successors) as successor(id)
+     where s.workspace_id = step.workspace_id and s.id = successor.id and s.status = 'pending'
+       and length(successor.id::text) = 36 -- always true: it makes the planner expect few, and go by the primary key
     returning s.id, s.status, s.attempt, s.generation
 ), end_of_run as (
     select run.steps_open = 1 and run.status = 'running' as is_end, :report_md::text is not null as has_report from run
@@ -114,7 +120,7 @@ with run as (
            total_latency_ms = case when is_end then (extract(epoch from now() - r.started_at) * 1000)::bigint
                                    else r.total_latency_ms end
       from step, end_of_run
-     where r.workspace_id = step.workspace_id and r.id = step.workflow_run_id
+     where r.id = :run_id::uuid
     returning r.status, r.total_cost_usd
 ), told as (
     insert into tiktok_outbox (workspace_id, subject_id, seq, kind, payload)
@@ -181,7 +187,7 @@ with run as (
            total_cost_usd = coalesce(r.total_cost_usd, 0) + step.cost_usd,
            total_latency_ms = coalesce(r.total_latency_ms, (extract(epoch from now() - r.started_at) * 1000)::bigint)
       from step, run
-     where r.workspace_id = step.workspace_id and r.id = step.workflow_run_id
+     where r.id = :run_id::uuid
     returning r.status, r.total_cost_usd
 ), events as (
     select 1 as place, 0 as idx, 'agent_run.failed' as kind,
@@ -236,7 +242,7 @@ with run as (
     returning a.id
 ), moved as (
     update tiktok_workflow_runs r set version = r.version + 1 + (select count(*) from agent_run)::int
-      from step where r.workspace_id = step.workspace_id and r.id = step.workflow_run_id
+      from step where r.id = :run_id::uuid
 ), events as (
     select 1 as place, 'agent_run.failed' as kind,
            jsonb_build_object('step_id', step.id, 'key', step.key, 'agent_name', step.agent_name, 'status', 'failed',
