@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 ROOT = Path(__file__).parent.parent
 SWEEP_EVERY_S = 5.0
-QUEUE_RATE, QUEUE_CONCURRENT = 1000, 24
+QUEUE_RATE, QUEUE_CONCURRENT = 1000, 16
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,55 @@
 -- The schema that the migrations make. Written by `make schema`; a test compares it. Do not edit.
+CREATE TYPE public.agent_run_status AS ENUM (
+    'pending',
+    'running',
+    'succeeded',
+    'failed',
+    'skipped'
+);
+ALTER TYPE public.agent_run_status OWNER TO army_owner;
+CREATE TYPE public.call_kind AS ENUM (
+    'llm_call',
+    'tool_call',
+    'provider_call',
+    'skill_call',
+    'db_write'
+);
+ALTER TYPE public.call_kind OWNER TO army_owner;
+CREATE TYPE public.call_outcome AS ENUM (
+    'started',
+    'paid',
+    'reused',
+    'in_doubt',
+    'wasted',
+    'failed'
+);
+ALTER TYPE public.call_outcome OWNER TO army_owner;
+CREATE TYPE public.run_status AS ENUM (
+    'running',
+    'succeeded',
+    'failed',
+    'cancelled'
+);
+ALTER TYPE public.run_status OWNER TO army_owner;
+CREATE TYPE public.step_status AS ENUM (
+    'pending',
+    'queued',
+    'running',
+    'waiting',
+    'pending_approval',
+    'succeeded',
+    'failed',
+    'skipped',
+    'cancelled'
+);
+ALTER TYPE public.step_status OWNER TO army_owner;
+CREATE TYPE public.trigger_type AS ENUM (
+    'manual',
+    'webhook',
+    'schedule',
+    'api'
+);
+ALTER TYPE public.trigger_type OWNER TO army_owner;
 CREATE FUNCTION public.app_workspace_id() RETURNS uuid
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     AS $$
@@ -13,15 +64,48 @@ begin
 end
 $$;
 ALTER FUNCTION public.app_workspace_id() OWNER TO army_owner;
-CREATE FUNCTION public.refuse_move() RETURNS trigger
+CREATE FUNCTION public.hold_run_line() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
 begin
-    raise exception '% % may not move from % to %', tg_table_name, old.id, old.status, new.status
-        using errcode = 'check_violation';
+    if old.status <> new.status and old.status <> 'running' then
+        raise exception 'run % may not move from % to %', old.id, old.status, new.status
+            using errcode = 'check_violation';
+    end if;
+    if new.status = 'succeeded' and new.steps_open <> 0 or (new.completed_at is null) <> (new.status = 'running') then
+        raise exception 'run % cannot be % with % steps open and completed_at %',
+            old.id, new.status, new.steps_open, new.completed_at using errcode = 'check_violation';
+    end if;
+    return new;
 end
 $$;
-ALTER FUNCTION public.refuse_move() OWNER TO army_owner;
+ALTER FUNCTION public.hold_run_line() OWNER TO army_owner;
+CREATE FUNCTION public.hold_step_line() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+declare
+    is_legal boolean := old.status = new.status or case old.status
+        when 'pending' then new.status in ('queued', 'skipped', 'cancelled')
+        when 'queued' then new.status in ('running', 'skipped', 'cancelled')
+        when 'running' then new.status in ('queued', 'waiting', 'pending_approval', 'succeeded', 'failed', 'cancelled')
+        when 'waiting' then new.status in ('queued', 'cancelled')
+        when 'pending_approval' then new.status in ('succeeded', 'failed', 'cancelled')
+        else false
+    end;
+begin
+    if not is_legal then
+        raise exception 'step % may not move from % to %', old.id, old.status, new.status
+            using errcode = 'check_violation';
+    end if;
+    if (new.leased_until is not null) <> (new.status = 'running')
+        or (new.completed_at is not null) <> (new.status in ('succeeded', 'failed', 'skipped', 'cancelled')) then
+        raise exception 'step % cannot be % with leased_until % and completed_at %',
+            old.id, new.status, new.leased_until, new.completed_at using errcode = 'check_violation';
+    end if;
+    return new;
+end
+$$;
+ALTER FUNCTION public.hold_step_line() OWNER TO army_owner;
 CREATE TABLE public.alembic_version (
     version_num character varying(32) NOT NULL
 );
@@ -50,9 +134,9 @@ CREATE TABLE public.tiktok_agent_runs (
     attempt integer DEFAULT 1 NOT NULL,
     brand_id uuid,
     agent_name text NOT NULL,
-    trigger_type text NOT NULL,
+    trigger_type public.trigger_type NOT NULL,
     trigger_event_id text,
-    status text DEFAULT 'running'::text NOT NULL,
+    status public.agent_run_status DEFAULT 'running'::public.agent_run_status NOT NULL,
     input_jsonb jsonb NOT NULL,
     output_jsonb jsonb,
     started_at timestamp with time zone DEFAULT now() NOT NULL,
@@ -60,9 +144,7 @@ CREATE TABLE public.tiktok_agent_runs (
     error_message text,
     cost_usd numeric(14,8),
     latency_ms bigint,
-    model_used text,
-    CONSTRAINT tiktok_agent_runs_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'running'::text, 'succeeded'::text, 'failed'::text, 'skipped'::text]))),
-    CONSTRAINT tiktok_agent_runs_trigger_type_check CHECK ((trigger_type = ANY (ARRAY['manual'::text, 'webhook'::text, 'schedule'::text, 'api'::text])))
+    model_used text
 )
 WITH (fillfactor='70', autovacuum_analyze_scale_factor='0.05');
 ALTER TABLE ONLY public.tiktok_agent_runs FORCE ROW LEVEL SECURITY;
@@ -74,11 +156,11 @@ CREATE TABLE public.tiktok_agent_steps (
     id uuid NOT NULL,
     workflow_run_id uuid,
     step_id uuid,
-    kind text NOT NULL,
+    kind public.call_kind NOT NULL,
     label text NOT NULL,
     call_digest text NOT NULL,
     occurrence integer DEFAULT 0 NOT NULL,
-    outcome text NOT NULL,
+    outcome public.call_outcome NOT NULL,
     reused_from uuid,
     model text,
     system_prompt text,
@@ -103,10 +185,7 @@ CREATE TABLE public.tiktok_agent_steps (
     started_at timestamp with time zone DEFAULT now() NOT NULL,
     completed_at timestamp with time zone,
     latency_ms bigint,
-    error_message text,
-    CONSTRAINT tiktok_agent_steps_idx_check CHECK ((idx >= 0)),
-    CONSTRAINT tiktok_agent_steps_kind_check CHECK ((kind = ANY (ARRAY['llm_call'::text, 'tool_call'::text, 'provider_call'::text, 'skill_call'::text, 'db_write'::text]))),
-    CONSTRAINT tiktok_agent_steps_outcome_check CHECK ((outcome = ANY (ARRAY['started'::text, 'paid'::text, 'reused'::text, 'in_doubt'::text, 'wasted'::text, 'failed'::text])))
+    error_message text
 )
 WITH (autovacuum_analyze_scale_factor='0.05');
 ALTER TABLE ONLY public.tiktok_agent_steps FORCE ROW LEVEL SECURITY;
@@ -188,11 +267,22 @@ CREATE TABLE public.tiktok_texts (
     workspace_id uuid NOT NULL,
     sha256 text NOT NULL,
     body text NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT tiktok_texts_sha256_check CHECK ((length(sha256) = 64))
+    created_at timestamp with time zone DEFAULT now() NOT NULL
 );
 ALTER TABLE ONLY public.tiktok_texts FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_texts OWNER TO army_owner;
+CREATE TABLE public.tiktok_wake_ups (
+    workspace_id uuid NOT NULL,
+    step_id uuid NOT NULL,
+    workflow_run_id uuid NOT NULL,
+    wake_at timestamp with time zone NOT NULL,
+    generation integer DEFAULT 0 NOT NULL
+)
+WITH (fillfactor='70');
+ALTER TABLE ONLY public.tiktok_wake_ups FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.tiktok_wake_ups OWNER TO army_owner;
+COMMENT ON COLUMN public.tiktok_wake_ups.wake_at IS 'when the sweep makes a new wake-up, should the last one be lost';
+COMMENT ON COLUMN public.tiktok_wake_ups.generation IS 'part of the name of the sweep''s task, so that waking again is never refused as a duplicate';
 CREATE TABLE public.tiktok_workflow_runs (
     workspace_id uuid NOT NULL,
     id uuid NOT NULL,
@@ -201,9 +291,9 @@ CREATE TABLE public.tiktok_workflow_runs (
     definition_digest text NOT NULL,
     brief_id uuid,
     brief_jsonb jsonb NOT NULL,
-    trigger_type text NOT NULL,
+    trigger_type public.trigger_type NOT NULL,
     trigger_event_id text,
-    status text DEFAULT 'running'::text NOT NULL,
+    status public.run_status DEFAULT 'running'::public.run_status NOT NULL,
     budget_usd numeric(14,8),
     version integer DEFAULT 0 NOT NULL,
     steps_total integer NOT NULL,
@@ -219,16 +309,10 @@ CREATE TABLE public.tiktok_workflow_runs (
     idempotency_key text,
     request_digest text NOT NULL,
     started_at timestamp with time zone DEFAULT now() NOT NULL,
-    completed_at timestamp with time zone,
-    CONSTRAINT completed_at_says_it_is_final CHECK (((completed_at IS NULL) = (status = 'running'::text))),
-    CONSTRAINT succeeded_means_no_step_is_open CHECK (((status <> 'succeeded'::text) OR (steps_open = 0))),
-    CONSTRAINT tiktok_workflow_runs_budget_usd_check CHECK ((budget_usd >= (0)::numeric)),
-    CONSTRAINT tiktok_workflow_runs_status_check CHECK ((status = ANY (ARRAY['running'::text, 'succeeded'::text, 'failed'::text, 'cancelled'::text]))),
-    CONSTRAINT tiktok_workflow_runs_steps_open_check CHECK ((steps_open >= 0)),
-    CONSTRAINT tiktok_workflow_runs_steps_total_check CHECK ((steps_total >= 1)),
-    CONSTRAINT tiktok_workflow_runs_trigger_type_check CHECK ((trigger_type = ANY (ARRAY['manual'::text, 'webhook'::text, 'schedule'::text, 'api'::text])))
+    completed_at timestamp with time zone
 )
-WITH (fillfactor='70', autovacuum_analyze_scale_factor='0.05');
+WITH (fillfactor='70', toast_tuple_target='256', autovacuum_analyze_scale_factor='0.05');
+ALTER TABLE ONLY public.tiktok_workflow_runs ALTER COLUMN brief_jsonb SET STORAGE EXTERNAL;
 ALTER TABLE ONLY public.tiktok_workflow_runs FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_workflow_runs OWNER TO army_owner;
 COMMENT ON COLUMN public.tiktok_workflow_runs.version IS 'counts the events of this run: the next one gets version + 1';
@@ -244,14 +328,12 @@ CREATE TABLE public.tiktok_workflow_steps (
     depends_on text[] NOT NULL,
     successors uuid[] NOT NULL,
     sources uuid[] NOT NULL,
-    status text DEFAULT 'pending'::text NOT NULL,
+    status public.step_status DEFAULT 'pending'::public.step_status NOT NULL,
     waiting_on integer NOT NULL,
     attempt integer DEFAULT 0 NOT NULL,
     failures integer DEFAULT 0 NOT NULL,
-    generation integer DEFAULT 0 NOT NULL,
     leased_until timestamp with time zone,
     not_before timestamp with time zone,
-    wake_at timestamp with time zone,
     input_jsonb jsonb,
     output_jsonb jsonb,
     agent_run_id uuid,
@@ -261,12 +343,7 @@ CREATE TABLE public.tiktok_workflow_steps (
     error_message text,
     queued_at timestamp with time zone,
     started_at timestamp with time zone,
-    completed_at timestamp with time zone,
-    CONSTRAINT completed_at_says_it_is_final CHECK (((completed_at IS NOT NULL) = (status = ANY (ARRAY['succeeded'::text, 'failed'::text, 'skipped'::text, 'cancelled'::text])))),
-    CONSTRAINT lease_means_running CHECK (((leased_until IS NOT NULL) = (status = 'running'::text))),
-    CONSTRAINT tiktok_workflow_steps_idx_check CHECK ((idx >= 0)),
-    CONSTRAINT tiktok_workflow_steps_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'queued'::text, 'running'::text, 'waiting'::text, 'pending_approval'::text, 'succeeded'::text, 'failed'::text, 'skipped'::text, 'cancelled'::text]))),
-    CONSTRAINT tiktok_workflow_steps_waiting_on_check CHECK ((waiting_on >= 0))
+    completed_at timestamp with time zone
 )
 WITH (fillfactor='60', autovacuum_analyze_scale_factor='0.05');
 ALTER TABLE ONLY public.tiktok_workflow_steps FORCE ROW LEVEL SECURITY;
@@ -275,8 +352,7 @@ COMMENT ON COLUMN public.tiktok_workflow_steps.successors IS 'ids of the steps t
 COMMENT ON COLUMN public.tiktok_workflow_steps.sources IS 'ids of the steps whose outputs this one reads';
 COMMENT ON COLUMN public.tiktok_workflow_steps.attempt IS 'counts claims, and is the fence: a settle that names another changes nothing';
 COMMENT ON COLUMN public.tiktok_workflow_steps.failures IS 'counts business failures only: a crash consumes no attempt of the retry policy';
-COMMENT ON COLUMN public.tiktok_workflow_steps.generation IS 'part of the wake-up''s task name, so that waking again is never refused as a duplicate';
-COMMENT ON COLUMN public.tiktok_workflow_steps.wake_at IS 'when the sweep makes a new wake-up, should the last one be lost; null: nothing to wake';
+COMMENT ON COLUMN public.tiktok_workflow_steps.output_jsonb IS 'null where an agent ran: its agent run holds the input and the output, once';
 CREATE TABLE public.tiktok_workflows (
     workspace_id uuid NOT NULL,
     digest text NOT NULL,
@@ -320,6 +396,8 @@ ALTER TABLE ONLY public.tiktok_outbox
     ADD CONSTRAINT tiktok_outbox_pkey PRIMARY KEY (workspace_id, subject_id, seq);
 ALTER TABLE ONLY public.tiktok_texts
     ADD CONSTRAINT tiktok_texts_pkey PRIMARY KEY (workspace_id, sha256);
+ALTER TABLE ONLY public.tiktok_wake_ups
+    ADD CONSTRAINT tiktok_wake_ups_pkey PRIMARY KEY (workspace_id, step_id);
 ALTER TABLE ONLY public.tiktok_workflow_runs
     ADD CONSTRAINT tiktok_workflow_runs_pkey PRIMARY KEY (workspace_id, id);
 ALTER TABLE ONLY public.tiktok_workflow_runs
@@ -336,11 +414,11 @@ CREATE INDEX tiktok_agent_runs_of_step ON public.tiktok_agent_runs USING btree (
 CREATE INDEX tiktok_agent_steps_of_step ON public.tiktok_agent_steps USING btree (workspace_id, workflow_run_id, step_id);
 CREATE INDEX tiktok_alerts_newest ON public.tiktok_alerts USING btree (workspace_id, created_at DESC);
 CREATE INDEX tiktok_briefs_newest ON public.tiktok_briefs USING btree (workspace_id, created_at DESC);
+CREATE INDEX tiktok_wake_ups_due ON public.tiktok_wake_ups USING btree (wake_at);
 CREATE INDEX tiktok_workflow_runs_newest ON public.tiktok_workflow_runs USING btree (workspace_id, started_at DESC);
-CREATE INDEX tiktok_workflow_steps_to_wake ON public.tiktok_workflow_steps USING btree (wake_at) WHERE (wake_at IS NOT NULL);
 CREATE INDEX tiktok_workflows_newest ON public.tiktok_workflows USING btree (workspace_id, slug, version DESC, created_at DESC);
-CREATE TRIGGER only_legal_run_moves BEFORE UPDATE OF status ON public.tiktok_workflow_runs FOR EACH ROW WHEN (((old.status IS DISTINCT FROM new.status) AND (old.status <> 'running'::text))) EXECUTE FUNCTION public.refuse_move();
-CREATE TRIGGER only_legal_step_moves BEFORE UPDATE OF status ON public.tiktok_workflow_steps FOR EACH ROW WHEN (((old.status IS DISTINCT FROM new.status) AND ((((((((((((((((((old.status <> 'pending'::text) OR (new.status <> 'queued'::text)) AND ((old.status <> 'pending'::text) OR (new.status <> 'skipped'::text))) AND ((old.status <> 'pending'::text) OR (new.status <> 'cancelled'::text))) AND ((old.status <> 'queued'::text) OR (new.status <> 'running'::text))) AND ((old.status <> 'queued'::text) OR (new.status <> 'skipped'::text))) AND ((old.status <> 'queued'::text) OR (new.status <> 'cancelled'::text))) AND ((old.status <> 'running'::text) OR (new.status <> 'queued'::text))) AND ((old.status <> 'running'::text) OR (new.status <> 'waiting'::text))) AND ((old.status <> 'running'::text) OR (new.status <> 'pending_approval'::text))) AND ((old.status <> 'running'::text) OR (new.status <> 'succeeded'::text))) AND ((old.status <> 'running'::text) OR (new.status <> 'failed'::text))) AND ((old.status <> 'running'::text) OR (new.status <> 'cancelled'::text))) AND ((old.status <> 'waiting'::text) OR (new.status <> 'queued'::text))) AND ((old.status <> 'waiting'::text) OR (new.status <> 'cancelled'::text))) AND ((old.status <> 'pending_approval'::text) OR (new.status <> 'succeeded'::text))) AND ((old.status <> 'pending_approval'::text) OR (new.status <> 'failed'::text))) AND ((old.status <> 'pending_approval'::text) OR (new.status <> 'cancelled'::text))))) EXECUTE FUNCTION public.refuse_move();
+CREATE TRIGGER only_legal_run_moves BEFORE UPDATE OF status ON public.tiktok_workflow_runs FOR EACH ROW EXECUTE FUNCTION public.hold_run_line();
+CREATE TRIGGER only_legal_step_moves BEFORE UPDATE OF status ON public.tiktok_workflow_steps FOR EACH ROW EXECUTE FUNCTION public.hold_step_line();
 ALTER TABLE ONLY public.tiktok_agent_runs
     ADD CONSTRAINT tiktok_agent_runs_workspace_id_step_id_fkey FOREIGN KEY (workspace_id, step_id) REFERENCES public.tiktok_workflow_steps(workspace_id, id);
 ALTER TABLE ONLY public.tiktok_agent_steps
@@ -366,6 +444,7 @@ CREATE POLICY every_workspace ON public.tiktok_briefs TO army_unscoped USING (tr
 CREATE POLICY every_workspace ON public.tiktok_metrics TO army_unscoped USING (true) WITH CHECK (true);
 CREATE POLICY every_workspace ON public.tiktok_outbox TO army_unscoped USING (true) WITH CHECK (true);
 CREATE POLICY every_workspace ON public.tiktok_texts TO army_unscoped USING (true) WITH CHECK (true);
+CREATE POLICY every_workspace ON public.tiktok_wake_ups TO army_unscoped USING (true) WITH CHECK (true);
 CREATE POLICY every_workspace ON public.tiktok_workflow_runs TO army_unscoped USING (true) WITH CHECK (true);
 CREATE POLICY every_workspace ON public.tiktok_workflow_steps TO army_unscoped USING (true) WITH CHECK (true);
 CREATE POLICY every_workspace ON public.tiktok_workflows TO army_unscoped USING (true) WITH CHECK (true);
@@ -378,6 +457,7 @@ CREATE POLICY own_workspace ON public.tiktok_briefs TO army_app USING ((workspac
 CREATE POLICY own_workspace ON public.tiktok_metrics TO army_app USING ((workspace_id = public.app_workspace_id())) WITH CHECK ((workspace_id = public.app_workspace_id()));
 CREATE POLICY own_workspace ON public.tiktok_outbox TO army_app USING ((workspace_id = public.app_workspace_id())) WITH CHECK ((workspace_id = public.app_workspace_id()));
 CREATE POLICY own_workspace ON public.tiktok_texts TO army_app USING ((workspace_id = public.app_workspace_id())) WITH CHECK ((workspace_id = public.app_workspace_id()));
+CREATE POLICY own_workspace ON public.tiktok_wake_ups TO army_app USING ((workspace_id = public.app_workspace_id())) WITH CHECK ((workspace_id = public.app_workspace_id()));
 CREATE POLICY own_workspace ON public.tiktok_workflow_runs TO army_app USING ((workspace_id = public.app_workspace_id())) WITH CHECK ((workspace_id = public.app_workspace_id()));
 CREATE POLICY own_workspace ON public.tiktok_workflow_steps TO army_app USING ((workspace_id = public.app_workspace_id())) WITH CHECK ((workspace_id = public.app_workspace_id()));
 CREATE POLICY own_workspace ON public.tiktok_workflows TO army_app USING ((workspace_id = public.app_workspace_id())) WITH CHECK ((workspace_id = public.app_workspace_id()));
@@ -390,6 +470,7 @@ ALTER TABLE public.tiktok_briefs ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_metrics ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_outbox ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_texts ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.tiktok_wake_ups ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_workflow_runs ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_workflow_steps ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_workflows ENABLE ROW LEVEL SECURITY;
@@ -405,8 +486,13 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.tiktok_briefs TO army_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.tiktok_metrics TO army_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.tiktok_outbox TO army_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.tiktok_texts TO army_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.tiktok_wake_ups TO army_app;
+GRANT SELECT,UPDATE ON TABLE public.tiktok_wake_ups TO army_unscoped;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.tiktok_workflow_runs TO army_app;
-GRANT SELECT ON TABLE public.tiktok_workflow_runs TO army_unscoped;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.tiktok_workflow_steps TO army_app;
-GRANT SELECT,UPDATE ON TABLE public.tiktok_workflow_steps TO army_unscoped;
+GRANT SELECT(workspace_id) ON TABLE public.tiktok_workflow_steps TO army_unscoped;
+GRANT SELECT(id) ON TABLE public.tiktok_workflow_steps TO army_unscoped;
+GRANT SELECT(status) ON TABLE public.tiktok_workflow_steps TO army_unscoped;
+GRANT SELECT(leased_until) ON TABLE public.tiktok_workflow_steps TO army_unscoped;
+GRANT SELECT(not_before) ON TABLE public.tiktok_workflow_steps TO army_unscoped;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.tiktok_workflows TO army_app;

@@ -4,6 +4,15 @@
 -- Primary keys are added last, after the other indexes of their table: between indexes that look equally cheap, as all
 -- do while a table is empty, Postgres takes the one made last, and statements here name whole primary keys.
 
+-- Types, not CHECK constraints: Postgres reads a check's text anew for every statement that writes a row.
+create type run_status as enum ('running', 'succeeded', 'failed', 'cancelled');
+create type step_status as enum ('pending', 'queued', 'running', 'waiting', 'pending_approval',
+                                 'succeeded', 'failed', 'skipped', 'cancelled');
+create type agent_run_status as enum ('pending', 'running', 'succeeded', 'failed', 'skipped');
+create type trigger_type as enum ('manual', 'webhook', 'schedule', 'api');
+create type call_kind as enum ('llm_call', 'tool_call', 'provider_call', 'skill_call', 'db_write');
+create type call_outcome as enum ('started', 'paid', 'reused', 'in_doubt', 'wasted', 'failed');
+
 create table tiktok_briefs (
     workspace_id    uuid not null,
     id              uuid not null,
@@ -50,14 +59,13 @@ create table tiktok_workflow_runs (
     definition_digest   text not null,
     brief_id            uuid,
     brief_jsonb         jsonb not null,
-    trigger_type        text not null check (trigger_type in ('manual', 'webhook', 'schedule', 'api')),
+    trigger_type        trigger_type not null,
     trigger_event_id    text,
-    status              text not null default 'running'
-                        check (status in ('running', 'succeeded', 'failed', 'cancelled')),
-    budget_usd          numeric(14, 8) check (budget_usd >= 0),
+    status              run_status not null default 'running',
+    budget_usd          numeric(14, 8),
     version             integer not null default 0,
-    steps_total         integer not null check (steps_total >= 1),
-    steps_open          integer not null check (steps_open >= 0),
+    steps_total         integer not null,
+    steps_open          integer not null,
     paused_at           timestamptz,
     cancel_requested_at timestamptz,
     report_md           text,
@@ -72,9 +80,7 @@ create table tiktok_workflow_runs (
     completed_at        timestamptz,
     unique (workspace_id, idempotency_key),
     foreign key (workspace_id, definition_digest) references tiktok_workflows (workspace_id, digest),
-    foreign key (workspace_id, brief_id) references tiktok_briefs (workspace_id, id),
-    constraint succeeded_means_no_step_is_open check (status <> 'succeeded' or steps_open = 0),
-    constraint completed_at_says_it_is_final check ((completed_at is null) = (status = 'running'))
+    foreign key (workspace_id, brief_id) references tiktok_briefs (workspace_id, id)
 ) with (fillfactor = 70);
 create index tiktok_workflow_runs_newest on tiktok_workflow_runs (workspace_id, started_at desc);
 alter table tiktok_workflow_runs add primary key (workspace_id, id);
@@ -84,7 +90,7 @@ create table tiktok_workflow_steps (
     workspace_id    uuid not null,
     id              uuid not null,
     workflow_run_id uuid not null,
-    idx             integer not null check (idx >= 0),
+    idx             integer not null,
     key             text not null,
     agent_name      text not null,
     label           text not null,
@@ -92,16 +98,12 @@ create table tiktok_workflow_steps (
     depends_on      text[] not null,
     successors      uuid[] not null,
     sources         uuid[] not null,
-    status          text not null default 'pending'
-                    check (status in ('pending', 'queued', 'running', 'waiting', 'pending_approval',
-                                      'succeeded', 'failed', 'skipped', 'cancelled')),
-    waiting_on      integer not null check (waiting_on >= 0),
+    status          step_status not null default 'pending',
+    waiting_on      integer not null,
     attempt         integer not null default 0,
     failures        integer not null default 0,
-    generation      integer not null default 0,
     leased_until    timestamptz,
     not_before      timestamptz,
-    wake_at         timestamptz,
     input_jsonb     jsonb,
     output_jsonb    jsonb,
     agent_run_id    uuid,
@@ -114,19 +116,30 @@ create table tiktok_workflow_steps (
     completed_at    timestamptz,
     unique (workspace_id, workflow_run_id, key),
     unique (workspace_id, workflow_run_id, idx),
-    foreign key (workspace_id, workflow_run_id) references tiktok_workflow_runs (workspace_id, id),
-    constraint lease_means_running check ((leased_until is not null) = (status = 'running')),
-    constraint completed_at_says_it_is_final check
-        ((completed_at is not null) = (status in ('succeeded', 'failed', 'skipped', 'cancelled')))
+    foreign key (workspace_id, workflow_run_id) references tiktok_workflow_runs (workspace_id, id)
 ) with (fillfactor = 60);
-create index tiktok_workflow_steps_to_wake on tiktok_workflow_steps (wake_at) where wake_at is not null;
 alter table tiktok_workflow_steps add primary key (workspace_id, id);
 comment on column tiktok_workflow_steps.successors is 'ids of the steps that wait for this one';
 comment on column tiktok_workflow_steps.sources is 'ids of the steps whose outputs this one reads';
 comment on column tiktok_workflow_steps.attempt is 'counts claims, and is the fence: a settle that names another changes nothing';
 comment on column tiktok_workflow_steps.failures is 'counts business failures only: a crash consumes no attempt of the retry policy';
-comment on column tiktok_workflow_steps.generation is 'part of the wake-up''s task name, so that waking again is never refused as a duplicate';
-comment on column tiktok_workflow_steps.wake_at is 'when the sweep makes a new wake-up, should the last one be lost; null: nothing to wake';
+comment on column tiktok_workflow_steps.output_jsonb is
+    'null where an agent ran: its agent run holds the input and the output, once';
+
+-- What the sweep looks at: one narrow row for each step that is queued or running, none for the others. So a parked
+-- step costs the sweep nothing, and no update of a step touches an index.
+create table tiktok_wake_ups (
+    workspace_id    uuid not null,
+    step_id         uuid not null,
+    workflow_run_id uuid not null,
+    wake_at         timestamptz not null,
+    generation      integer not null default 0
+) with (fillfactor = 70);
+create index tiktok_wake_ups_due on tiktok_wake_ups (wake_at);
+alter table tiktok_wake_ups add primary key (workspace_id, step_id);
+comment on column tiktok_wake_ups.wake_at is 'when the sweep makes a new wake-up, should the last one be lost';
+comment on column tiktok_wake_ups.generation is
+    'part of the name of the sweep''s task, so that waking again is never refused as a duplicate';
 
 create table tiktok_agent_runs (
     workspace_id     uuid not null,
@@ -136,10 +149,9 @@ create table tiktok_agent_runs (
     attempt          integer not null default 1,
     brand_id         uuid,
     agent_name       text not null,
-    trigger_type     text not null check (trigger_type in ('manual', 'webhook', 'schedule', 'api')),
+    trigger_type     trigger_type not null,
     trigger_event_id text,
-    status           text not null default 'running'
-                     check (status in ('pending', 'running', 'succeeded', 'failed', 'skipped')),
+    status           agent_run_status not null default 'running',
     input_jsonb      jsonb not null,
     output_jsonb     jsonb,
     started_at       timestamptz not null default now(),
@@ -156,7 +168,7 @@ alter table tiktok_agent_runs add primary key (workspace_id, id);
 -- Long texts, once each: a system prompt is the same in a thousand calls.
 create table tiktok_texts (
     workspace_id uuid not null,
-    sha256       text not null check (length(sha256) = 64),
+    sha256       text not null,
     body         text not null,
     created_at   timestamptz not null default now()
 );
@@ -166,17 +178,15 @@ alter table tiktok_texts add primary key (workspace_id, sha256);
 create table tiktok_agent_steps (
     workspace_id          uuid not null,
     agent_run_id          uuid not null,
-    idx                   integer not null check (idx >= 0),
+    idx                   integer not null,
     id                    uuid not null,
     workflow_run_id       uuid,
     step_id               uuid,
-    kind                  text not null
-                          check (kind in ('llm_call', 'tool_call', 'provider_call', 'skill_call', 'db_write')),
+    kind                  call_kind not null,
     label                 text not null,
     call_digest           text not null,
     occurrence            integer not null default 0,
-    outcome               text not null
-                          check (outcome in ('started', 'paid', 'reused', 'in_doubt', 'wasted', 'failed')),
+    outcome               call_outcome not null,
     reused_from           uuid,
     model                 text,
     system_prompt         text,
@@ -217,6 +227,10 @@ create table tiktok_outbox (
     created_at   timestamptz not null default now()
 );
 alter table tiktok_outbox add primary key (workspace_id, subject_id, seq);
+
+-- A brief is read by every step and never changes: kept aside, so that counting a run's steps does not copy it.
+alter table tiktok_workflow_runs alter column brief_jsonb set storage external;
+alter table tiktok_workflow_runs set (toast_tuple_target = 256);
 
 -- Plans made for an empty table are bad for a full one: these tables are analysed soon, which makes plans anew.
 alter table tiktok_workflow_runs set (autovacuum_analyze_scale_factor = 0.05);

@@ -40,35 +40,55 @@ $$;
 
 grant usage on schema public to army_app, army_unscoped;
 grant execute on function app_workspace_id() to army_app, army_unscoped;
--- The sweep wakes steps and nothing else.
-grant select, update on tiktok_workflow_steps to army_unscoped;
-grant select on tiktok_workflow_runs to army_unscoped;
+grant delete on tiktok_wake_ups to army_app;
+-- The sweep sees which steps to wake, and of a step no more than where it stands.
+grant select, update on tiktok_wake_ups to army_unscoped;
+grant select (workspace_id, id, status, leased_until, not_before) on tiktok_workflow_steps to army_unscoped;
 
--- Terminal states are absorbing, and only listed moves happen, whatever a statement says.
-create function refuse_move() returns trigger
+-- Terminal states are absorbing, only listed moves happen, and a state means what it says, whatever a statement does.
+create function hold_run_line() returns trigger
     language plpgsql
     as $$
 begin
-    raise exception '% % may not move from % to %', tg_table_name, old.id, old.status, new.status
-        using errcode = 'check_violation';
+    if old.status <> new.status and old.status <> 'running' then
+        raise exception 'run % may not move from % to %', old.id, old.status, new.status
+            using errcode = 'check_violation';
+    end if;
+    if new.status = 'succeeded' and new.steps_open <> 0 or (new.completed_at is null) <> (new.status = 'running') then
+        raise exception 'run % cannot be % with % steps open and completed_at %',
+            old.id, new.status, new.steps_open, new.completed_at using errcode = 'check_violation';
+    end if;
+    return new;
 end
 $$;
 
-create trigger only_legal_run_moves
-    before update of status on tiktok_workflow_runs
-    for each row
-    when (old.status is distinct from new.status and old.status <> 'running')
-    execute function refuse_move();
+create function hold_step_line() returns trigger
+    language plpgsql
+    as $$
+declare
+    is_legal boolean := old.status = new.status or case old.status
+        when 'pending' then new.status in ('queued', 'skipped', 'cancelled')
+        when 'queued' then new.status in ('running', 'skipped', 'cancelled')
+        when 'running' then new.status in ('queued', 'waiting', 'pending_approval', 'succeeded', 'failed', 'cancelled')
+        when 'waiting' then new.status in ('queued', 'cancelled')
+        when 'pending_approval' then new.status in ('succeeded', 'failed', 'cancelled')
+        else false
+    end;
+begin
+    if not is_legal then
+        raise exception 'step % may not move from % to %', old.id, old.status, new.status
+            using errcode = 'check_violation';
+    end if;
+    if (new.leased_until is not null) <> (new.status = 'running')
+        or (new.completed_at is not null) <> (new.status in ('succeeded', 'failed', 'skipped', 'cancelled')) then
+        raise exception 'step % cannot be % with leased_until % and completed_at %',
+            old.id, new.status, new.leased_until, new.completed_at using errcode = 'check_violation';
+    end if;
+    return new;
+end
+$$;
 
-create trigger only_legal_step_moves
-    before update of status on tiktok_workflow_steps
-    for each row
-    when (old.status is distinct from new.status and (old.status, new.status) not in (
-        ('pending', 'queued'), ('pending', 'skipped'), ('pending', 'cancelled'),
-        ('queued', 'running'), ('queued', 'skipped'), ('queued', 'cancelled'),
-        ('running', 'queued'), ('running', 'waiting'), ('running', 'pending_approval'),
-        ('running', 'succeeded'), ('running', 'failed'), ('running', 'cancelled'),
-        ('waiting', 'queued'), ('waiting', 'cancelled'),
-        ('pending_approval', 'succeeded'), ('pending_approval', 'failed'), ('pending_approval', 'cancelled')
-    ))
-    execute function refuse_move();
+create trigger only_legal_run_moves before update of status on tiktok_workflow_runs
+    for each row execute function hold_run_line();
+create trigger only_legal_step_moves before update of status on tiktok_workflow_steps
+    for each row execute function hold_step_line();

@@ -77,9 +77,7 @@ def _not_now(task: StepTask, step: Any, rooms: Rooms) -> StepOutcome:
     """Already final, or its run is: done. Held back or leased: a task is made for when that ends."""
     if StepStatus(step.status).is_final or step.run_status != "running" or step.due_at is None:
         return StepOutcome.DONE_BEFORE
-    later = WakeUp(
-        task.workspace_id, task.run_id, task.step_id, step.attempt, step.generation, due=step.due_at, reason="due"
-    )
+    later = WakeUp(task.workspace_id, task.run_id, task.step_id, step.attempt, due=step.due_at, reason="due")
     wake_steps(rooms, [later])
     return StepOutcome.NOT_DUE
 
@@ -113,14 +111,13 @@ def _for_synthesis(step: Any, sources: list[JsonObject]) -> JsonObject:
 
 def _claimed(task: StepTask, step: Any, given: JsonObject, rooms: Rooms) -> Attempt | None:
     agent_run_id = new_id()
-    rows = rooms.store.move(
+    rows = rooms.store.move_step(
         task.workspace_id,
         "claim_step",
         run_id=step.run_id,
         step_id=step.id,
         seen_attempt=step.attempt,
         lease_s=rooms.settings.step_lease_s,
-        grace_s=rooms.settings.sweep_grace_s,
         agent_run_id=agent_run_id,
         brand_id=step.brief_jsonb.get("brand_id"),
         trigger_type=step.trigger_type,
@@ -171,7 +168,6 @@ def _journal(attempt: Attempt, rooms: Rooms) -> Journal:
         attempt.step_id,
         attempt.number,
         lease_s=rooms.settings.step_lease_s,
-        grace_s=rooms.settings.sweep_grace_s,
     )
     remembered = recorder.remembered(attempt.run_id) if attempt.number > 1 else {}
     return Journal(recorder, remembered, deadline=attempt.started + rooms.settings.step_timeout_s)

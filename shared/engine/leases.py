@@ -60,7 +60,6 @@ class LeaseKeeper:
                 step_id=lease.step_id,
                 attempt=lease.attempt,
                 lease_s=rooms.settings.step_lease_s,
-                grace_s=rooms.settings.sweep_grace_s,
             )
         except EngineError as failed:
             log.warning("lease.renew_failed: step %s (%s)", lease.step_id, failed.code)

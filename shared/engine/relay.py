@@ -20,13 +20,13 @@ DEADLINE_MARGIN_S = 30.0  # between the step's own timeout and the queue's: enou
 
 @dataclass(frozen=True, slots=True)
 class WakeUp:
-    """A step to wake. Attempt and generation are part of the task's name, so no wake-up is ever refused as old."""
+    """A step to wake. Its task is named by step, reason and count (attempt, or the sweep's generation), so that asking
+    twice wakes once, and waking again for another reason is never refused as old."""
 
     workspace_id: UUID
     run_id: UUID
     step_id: UUID
-    attempt: int
-    generation: int
+    count: int
     due: datetime | None = None
     reason: str = "ready"
 
@@ -52,7 +52,7 @@ def _wake(rooms: Rooms, wake_up: WakeUp) -> Wake:
             "run_id": str(wake_up.run_id),
             "step_id": str(wake_up.step_id),
         },
-        name_parts=(str(wake_up.step_id), wake_up.attempt, wake_up.generation, wake_up.reason),
+        name_parts=(str(wake_up.step_id), wake_up.reason, wake_up.count),
         due=wake_up.due,
         deadline_s=rooms.settings.step_timeout_s + DEADLINE_MARGIN_S,
     )

@@ -7,7 +7,7 @@ import random
 import time
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from shared.agents.base import AgentResult, AgentRunEnd
@@ -45,7 +45,7 @@ class Attempt:
 
 def succeed(attempt: Attempt, result: AgentResult, end: AgentRunEnd | None, report: str | None, rooms: Rooms) -> Ended:
     """Settles the step with its output, and wakes the successors that waited for it alone."""
-    rows = rooms.store.move(
+    rows = rooms.store.move_step(
         attempt.workspace_id,
         "succeed_step",
         run_id=attempt.run_id,
@@ -90,7 +90,7 @@ def retry_delay_s(failures: int, wrong: EngineError, settings: Settings) -> floa
 
 
 def _retry(attempt: Attempt, wrong: EngineError, end: AgentRunEnd | None, rooms: Rooms) -> Ended:
-    rows = rooms.store.move(
+    rows = rooms.store.move_step(
         attempt.workspace_id,
         "retry_step",
         **_failure(attempt, wrong, end, rooms.settings),
@@ -105,7 +105,6 @@ def _retry(attempt: Attempt, wrong: EngineError, end: AgentRunEnd | None, rooms:
         attempt.run_id,
         step.id,
         step.attempt,
-        step.generation,
         due=step.not_before,
         reason="retry",
     )
@@ -114,11 +113,11 @@ def _retry(attempt: Attempt, wrong: EngineError, end: AgentRunEnd | None, rooms:
 
 
 def _fail(attempt: Attempt, wrong: EngineError, end: AgentRunEnd | None, rooms: Rooms) -> Ended:
-    rows = rooms.store.move(attempt.workspace_id, "fail_step", **_failure(attempt, wrong, end, rooms.settings))
+    rows = rooms.store.move_step(attempt.workspace_id, "fail_step", **_failure(attempt, wrong, end, rooms.settings))
     return "failed" if rows else "not_ours"
 
 
-def _failure(attempt: Attempt, wrong: EngineError, end: AgentRunEnd | None, settings: Settings) -> dict[str, object]:
+def _failure(attempt: Attempt, wrong: EngineError, end: AgentRunEnd | None, settings: Settings) -> dict[str, Any]:
     def kept(text: str, characters: int) -> str:
         return clean_text(scrubbed(text, settings.secrets))[:characters]
 

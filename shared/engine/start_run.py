@@ -70,7 +70,7 @@ def start_run(request: RunRequest, rooms: Rooms) -> StartedRun:
 
 def wake_ups(workspace_id: UUID, run_id: UUID, ready: list[list[Any]] | None) -> list[WakeUp]:
     """The `ready` column of a move, as wake-ups."""
-    return [WakeUp(workspace_id, run_id, UUID(step_id), *counts) for step_id, *counts in ready or []]
+    return [WakeUp(workspace_id, run_id, UUID(step_id), attempt) for step_id, attempt in ready or []]
 
 
 def _started_before(request: RunRequest, rooms: Rooms) -> StartedRun:

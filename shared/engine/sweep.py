@@ -25,11 +25,11 @@ def sweep(rooms: Rooms) -> Swept:
         WakeUp(
             workspace_id=row.workspace_id,
             run_id=row.workflow_run_id,
-            step_id=row.id,
-            attempt=row.attempt,
-            generation=row.generation,
+            step_id=row.step_id,
+            count=row.generation,
             reason="sweep",
         )
         for row in rows
+        if row.is_woken
     ]
     return Swept(woken=wake_steps(rooms, wake_ups), is_full=len(rows) == STEPS_A_TICK)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import ssl
 import struct
 import threading
@@ -198,10 +199,14 @@ def _reason(failed: BaseException) -> str:
 
 
 def _close(connection: WireConnection) -> None:
+    """Closes it whatever state it is in. What was not sent yet must not keep the socket of a broken one open."""
+    sock = connection.socket
     try:
         connection.close()
     except (*LOST, AttributeError, ValueError):
         log.debug("a broken connection would not close")
+    if sock is not None and (left_open := sock.detach()) >= 0:
+        os.close(left_open)
 
 
 def _refuse_strong_role(connection: WireConnection) -> None:

@@ -100,6 +100,10 @@ class Store:
         """One statement, a transaction of its own, one network wait. Tried again if Postgres had to abort it."""
         return self.move_all(workspace_id, [(name, values)])[0]
 
+    def move_step(self, workspace_id: UUID, name: str, /, *, run_id: UUID, **values: Any) -> list[Row]:
+        """A move of a step: its run is locked first, in the same network wait."""
+        return self.move_all(workspace_id, [("lock_run", {"run_id": run_id}), (name, {"run_id": run_id, **values})])[1]
+
     def move_all(self, workspace_id: UUID, steps: Sequence[Step]) -> list[list[Row]]:
         """Several statements as one transaction in one network wait."""
         statements = [queries()[name].with_values(values) for name, values in steps]

@@ -19,12 +19,10 @@ LONG_TEXT = 512  # characters; a longer prompt is stored once, by its sha-256
 class StepRecorder:
     """The `JournalStore` of one attempt at one step. Every write also says that the attempt is alive."""
 
-    def __init__(
-        self, store: Store, workspace_id: UUID, step_id: UUID, attempt: int, *, lease_s: float, grace_s: float
-    ) -> None:
+    def __init__(self, store: Store, workspace_id: UUID, step_id: UUID, attempt: int, *, lease_s: float) -> None:
         self._store, self._workspace_id = store, workspace_id
         self._fence: JsonObject = {"step_id": step_id, "attempt": attempt}
-        self._lease: JsonObject = {"lease_s": lease_s, "grace_s": grace_s}
+        self._lease: JsonObject = {"lease_s": lease_s}
 
     def begin(self, row: Row) -> None:
         """Writes `started` before a billable call. Raises `FenceLostError` if the step is not ours: nothing is paid."""

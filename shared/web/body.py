@@ -13,30 +13,41 @@ from shared.errors import BodyTooLargeError, InvalidInputError, MalformedBodyErr
 
 Model = TypeVar("Model", bound=BaseModel)
 MAX_DEPTH = 50
+ERRORS_TOLD = 20
+NAME_CHARACTERS = 200
+MAX_DIGITS = 1000
+SLUG_RULE = "must be lower case letters, digits and _, beginning with a letter, at most 64"
 
 
 class InvalidFieldsError(InvalidInputError):
-    """One or more fields are wrong. The message is about the first; `errors` lists them all."""
+    """One or more fields are wrong. The message is about the first; `errors` lists the first twenty."""
 
     def __init__(self, errors: list[dict[str, str]]) -> None:
         super().__init__(errors[0]["field"], errors[0]["message"])
-        self.errors = errors
+        self.errors = errors[:ERRORS_TOLD]
 
 
 def read_limited(stream: Any, announced: int | None, limit: int) -> bytes:
-    """The body, never more than `limit` bytes of it, whatever length was announced."""
+    """The whole body, never more than `limit` bytes of it, whatever length was announced."""
     if announced is not None and announced > limit:
         raise BodyTooLargeError(f"the body has {announced} bytes; the limit is {limit}")
-    body: bytes = stream.read(limit + 1)
+    body = bytearray()
+    try:
+        while len(body) <= limit and (part := stream.read(limit + 1 - len(body))):
+            body += part
+    except Exception as broken:  # each server has errors of its own for a transfer that broke off
+        raise MalformedBodyError("the body broke off, or was sent in malformed chunks") from broken
     if len(body) > limit:
         raise BodyTooLargeError(f"the body has more than {limit} bytes, the limit")
-    return body
+    if len(body) < (announced or 0):
+        raise MalformedBodyError(f"the body broke off after {len(body)} of {announced} bytes")
+    return bytes(body)
 
 
 def parse_json(body: bytes) -> Json:
     """Strict JSON: no NaN, no name twice, no text that Postgres cannot hold."""
     try:
-        value = json.loads(body, object_pairs_hook=_no_name_twice, parse_constant=_no_constant)
+        value = json.loads(body, object_pairs_hook=_no_name_twice, parse_constant=_no_constant, parse_int=_integer)
     except (ValueError, RecursionError) as wrong:
         told = "is nested too deeply" if isinstance(wrong, RecursionError) else f"is not JSON: {_short(wrong)}"
         raise MalformedBodyError(f"the body {told}") from wrong
@@ -61,12 +72,14 @@ def parse_fields(value: dict[str, Any], model: type[Model]) -> Model:
 
 
 def _told(problem: Any) -> dict[str, str]:
-    field = ".".join(str(part) for part in problem["loc"]) or "body"
+    field = ".".join(str(part)[:NAME_CHARACTERS] for part in problem["loc"]) or "body"
     message = str(problem["msg"]).removeprefix("Value error, ")
     if problem["type"] == "extra_forbidden":
         message = "is not a field of this request"
     elif problem["type"] == "missing":
         message = "is required"
+    elif problem["type"] == "string_pattern_mismatch":  # slugs and keys are the only patterns there are
+        message = SLUG_RULE
     return {"field": field, "message": message}
 
 
@@ -82,6 +95,12 @@ def _no_constant(name: str) -> Json:
     raise ValueError(f"{name} is not a JSON number")
 
 
+def _integer(digits: str) -> int:
+    if len(digits) > MAX_DIGITS:
+        raise ValueError(f"a whole number has more than {MAX_DIGITS} digits")
+    return int(digits)
+
+
 def _bad_texts(value: Json, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
     if isinstance(value, str):
         problem = text_problem(value)
@@ -95,8 +114,8 @@ def _bad_texts(value: Json, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, 
         items = value.items() if isinstance(value, dict) else enumerate(value)
         for name, item in items:
             if text_problem(str(name)):
-                yield (*path, ascii(name)), "is not a usable name"
-            yield from _bad_texts(item, (*path, str(name)))
+                yield (*path, ascii(name)[:NAME_CHARACTERS]), "is not a usable name"
+            yield from _bad_texts(item, (*path, str(name)[:NAME_CHARACTERS]))
 
 
 def text_problem(text: str) -> str | None:

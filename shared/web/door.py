@@ -41,6 +41,7 @@ Caller = UserCaller | TaskCaller
 Check = Callable[[str | None], Caller]
 IDEMPOTENCY_KEY = "Idempotency-Key"
 RETRY_AFTER_S = 5
+DETAIL_CHARACTERS = 2000
 
 from_user: Check = verify_user_token
 from_queue: Check = verify_task_token
@@ -114,7 +115,7 @@ class Door:
     """The routes of one function. Calling it with a Flask request answers it."""
 
     def __init__(self) -> None:
-        self._map = Map()
+        self._map = Map(merge_slashes=False)
         self._routes: dict[str, Route] = {}
 
     def route(
@@ -174,9 +175,9 @@ class Door:
 
 
 def _query(request: flask.Request) -> dict[str, str]:
-    found = {}
-    for name, value in request.args.items():
-        problem = text_problem(name) or text_problem(value)
+    found: dict[str, str] = {}
+    for name, value in request.args.items(multi=True):
+        problem = text_problem(name) or text_problem(value) or ("stands twice in the query" if name in found else None)
         if problem:
             raise InvalidInputError(ascii(name)[1:-1], problem)
         found[name] = value
@@ -199,8 +200,13 @@ def _response(answer: Answer) -> flask.Response:
 
 
 def _problem(status: int, code: str, detail: str, more: JsonObject) -> flask.Response:
-    document = {"type": "about:blank", "title": code, "status": status, "detail": detail, **more}
-    response = flask.Response(as_jsonb(document), status=status, mimetype="application/problem+json")
+    """A refusal. Sent as a stream: for any other answer functions-framework first reads the rest of the request into
+    memory, whatever its size and whoever sent it."""
+    shown = detail if len(detail) <= DETAIL_CHARACTERS else detail[:DETAIL_CHARACTERS] + "…"
+    document = {"type": "about:blank", "title": code, "status": status, "detail": shown, **more}
+    sent = (as_jsonb(document) or "").encode()
+    response = flask.Response(iter((sent,)), status=status, mimetype="application/problem+json")
+    response.content_length = len(sent)
     if status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
     return response

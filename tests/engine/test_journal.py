@@ -37,14 +37,13 @@ def claim(rooms: Rooms, workspace: UUID, run_id: UUID, step_id: UUID, seen: int)
     from shared.core.ids import new_id
 
     agent_run_id = new_id()
-    rows = rooms.store.move(
+    rows = rooms.store.move_step(
         workspace,
         "claim_step",
         run_id=run_id,
         step_id=step_id,
         seen_attempt=seen,
         lease_s=0.0,  # over at once: whoever comes next may take over
-        grace_s=60.0,
         agent_run_id=agent_run_id,
         brand_id=None,
         trigger_type="api",
@@ -56,7 +55,7 @@ def claim(rooms: Rooms, workspace: UUID, run_id: UUID, step_id: UUID, seen: int)
 
 
 def journal_of(rooms: Rooms, workspace: UUID, run_id: UUID, step_id: UUID, attempt: int) -> Journal:
-    recorder = StepRecorder(rooms.store, workspace, step_id, attempt, lease_s=0.0, grace_s=60.0)
+    recorder = StepRecorder(rooms.store, workspace, step_id, attempt, lease_s=0.0)
     return Journal(recorder, recorder.remembered(run_id) if attempt > 1 else {})
 
 

@@ -16,7 +16,7 @@ from shared.errors import NotEnoughSettingsError, StoreBusyError
 from shared.store.connection import Pool, connect_url
 from shared.store.session import Store, session_for_workspace
 from shared.store.sql import parsed, queries
-from shared.store.wire import Statement
+from shared.store.wire import Statement, WireConnection
 from tests.support.database import Cluster
 from tests.support.queues import HeldQueue
 from tests.support.runs import started, step, workflow
@@ -107,6 +107,7 @@ def test_a_full_pool_says_busy(settings: Settings) -> None:
 
     with pool.connection(), pytest.raises(StoreBusyError, match="became free"), pool.connection():
         pass
+    pool.close()
 
 
 def test_no_database_names_what_to_set() -> None:
@@ -149,27 +150,65 @@ def test_only_listed_run_moves_happen(settings: Settings, seen: RunStatus) -> No
     assert allowed == RUN_MOVES[seen]
 
 
-def _moves(connection: object, table: str, seen: str, goal: str) -> bool:
-    """True if the trigger on a bare copy of the table lets the move pass."""
-    from shared.store.wire import WireConnection
+def _moves(connection: WireConnection, table: str, seen: str, goal: str) -> bool:
+    """True if the table's trigger lets a bare row of the same columns move."""
+    what = "run" if table.endswith("runs") else "step"
+    is_final = goal in ("succeeded", "failed", "skipped", "cancelled")
+    lease = ", leased_until = " + ("now()" if goal == "running" else "null") if what == "step" else ""
+    completed = "now()" if is_final else "null"
+    steps = [
+        Statement(f"create temporary table trial on commit drop as select * from {table} where false"),
+        Statement(
+            f"create trigger held before update of status on trial for each row execute function hold_{what}_line()"
+        ),
+        Statement(f"insert into trial (id, status) values (gen_random_uuid(), $1::{what}_status)", [seen]),
+        Statement(
+            f"update trial set status = $1::{what}_status, completed_at = {completed}{lease}"
+            + (", steps_open = 0" if what == "run" else ""),
+            [goal],
+        ),
+        Statement("select 1/0"),
+    ]
+    with pytest.raises(DatabaseError) as undone:
+        connection.exchange(steps)
+    assert "division by zero" in str(undone.value) or "may not move" in str(undone.value), undone.value
+    return "division by zero" in str(undone.value)
 
-    assert isinstance(connection, WireConnection)
-    trigger = "only_legal_run_moves" if table.endswith("runs") else "only_legal_step_moves"
-    source = Statement("select pg_get_triggerdef(oid) as text from pg_trigger where tgname = $1::text", [trigger])
-    text = connection.exchange([source])[0][0].text.replace(f"public.{table}", "trial")
-    try:
+
+@pytest.mark.parametrize(
+    ("table", "change", "told"),
+    [
+        ("step", "status = 'running', leased_until = null", "cannot be running"),
+        ("step", "status = 'skipped', completed_at = null", "cannot be skipped"),
+    ],
+)
+def test_a_state_means_what_it_says(
+    rooms: Rooms, settings: Settings, workspace: UUID, table: str, change: str, told: str
+) -> None:
+    """Running without a lease, final without a time: refused, whoever writes it."""
+    started(workflow(step("s")), workspace, rooms)
+    assert settings.database_owner_url is not None
+    connection = connect_url(settings.database_owner_url, "owner")
+
+    with pytest.raises(DatabaseError, match=told):
         connection.exchange(
-            [
-                Statement("create temporary table trial (id int, status text) on commit drop"),
-                Statement("insert into trial values (1, $1::text)", [seen]),
-                Statement(text),
-                Statement("update trial set status = $1::text", [goal]),
-                Statement("select 1/0"),
-            ]
+            [Statement(f"update tiktok_workflow_steps set {change} where workspace_id = $1::uuid", [workspace])]
         )
-    except DatabaseError as error:
-        return "division by zero" in str(error)
-    raise AssertionError("the trial was not undone")
+    connection.close()
+
+
+def test_a_run_cannot_succeed_with_a_step_open(rooms: Rooms, settings: Settings, workspace: UUID) -> None:
+    """Success means that every step is final: the database says so too."""
+    run = started(workflow(step("s")), workspace, rooms)
+    assert settings.database_owner_url is not None
+    connection = connect_url(settings.database_owner_url, "owner")
+    change = Statement(
+        "update tiktok_workflow_runs set status = 'succeeded', completed_at = now() where id = $1::uuid", [run.run_id]
+    )
+
+    with pytest.raises(DatabaseError, match="cannot be succeeded with 1 steps open"):
+        connection.exchange([change])
+    connection.close()
 
 
 def test_a_query_with_a_wrong_parameter_is_a_bug_at_once() -> None:

@@ -5,8 +5,7 @@ with ours as (
      where id = :step_id::uuid and attempt = :attempt::int and status = 'running'
 ), renewed as (
     update tiktok_workflow_steps s
-       set leased_until = now() + make_interval(secs => :lease_s::float8),
-           wake_at = now() + make_interval(secs => :lease_s::float8 + :grace_s::float8)
+       set leased_until = now() + make_interval(secs => :lease_s::float8)
       from ours
      where s.workspace_id = ours.workspace_id and s.id = ours.id and s.attempt = :attempt::int
        and ours.leased_until < now() + make_interval(secs => :lease_s::float8 / 2)
@@ -19,7 +18,7 @@ with ours as (
 insert into tiktok_agent_steps (workspace_id, agent_run_id, idx, id, workflow_run_id, step_id, kind, label, call_digest,
                                 occurrence, outcome, model, system_prompt, system_prompt_sha256, user_prompt,
                                 user_prompt_sha256, input_jsonb)
-select ours.workspace_id, :agent_run_id::uuid, :idx::int, :id::uuid, ours.workflow_run_id, ours.id, :kind::text,
+select ours.workspace_id, :agent_run_id::uuid, :idx::int, :id::uuid, ours.workflow_run_id, ours.id, :kind::call_kind,
        :label::text, :call_digest::text, :occurrence::int, 'started', :model::text, :system_prompt::text,
        :system_prompt_sha256::text, :user_prompt::text, :user_prompt_sha256::text, :input_jsonb::jsonb
   from ours
@@ -32,8 +31,8 @@ update tiktok_agent_steps c
    set outcome = case when exists (select from tiktok_workflow_steps s
                                     where s.workspace_id = c.workspace_id and s.id = c.step_id
                                       and s.attempt = :attempt::int and s.status = 'running')
-                      then :outcome::text
-                      when :outcome::text = 'paid' then 'wasted' else :outcome::text end,
+                      then :outcome::call_outcome
+                      when :outcome::call_outcome = 'paid' then 'wasted' else :outcome::call_outcome end,
        completed_at = now(), latency_ms = :latency_ms::bigint, error_message = :error_message::text,
        model = coalesce(:model::text, c.model), response_text = :response_text::text, output_jsonb = :output_jsonb::jsonb,
        input_tokens = :input_tokens::int, output_tokens = :output_tokens::int,
@@ -52,8 +51,7 @@ with ours as (
      where id = :step_id::uuid and attempt = :attempt::int and status = 'running'
 ), renewed as (
     update tiktok_workflow_steps s
-       set leased_until = now() + make_interval(secs => :lease_s::float8),
-           wake_at = now() + make_interval(secs => :lease_s::float8 + :grace_s::float8)
+       set leased_until = now() + make_interval(secs => :lease_s::float8)
       from ours
      where s.workspace_id = ours.workspace_id and s.id = ours.id and s.attempt = :attempt::int
        and ours.leased_until < now() + make_interval(secs => :lease_s::float8 / 2)
@@ -69,8 +67,8 @@ insert into tiktok_agent_steps (workspace_id, agent_run_id, idx, id, workflow_ru
                                 cache_read_tokens, cache_write_tokens, cache_write_1h_tokens, thinking_tokens, cost_usd,
                                 cost_known, price_version, provider_request_id, attempts, note, input_jsonb,
                                 output_jsonb, started_at, completed_at, latency_ms, error_message)
-select ours.workspace_id, :agent_run_id::uuid, :idx::int, :id::uuid, ours.workflow_run_id, ours.id, :kind::text,
-       :label::text, :call_digest::text, :occurrence::int, :outcome::text, :reused_from::uuid, :model::text,
+select ours.workspace_id, :agent_run_id::uuid, :idx::int, :id::uuid, ours.workflow_run_id, ours.id, :kind::call_kind,
+       :label::text, :call_digest::text, :occurrence::int, :outcome::call_outcome, :reused_from::uuid, :model::text,
        :system_prompt::text, :system_prompt_sha256::text, :user_prompt::text, :user_prompt_sha256::text,
        :response_text::text, :input_tokens::int, :output_tokens::int, :cache_read_tokens::int,
        :cache_write_tokens::int, :cache_write_1h_tokens::int, :thinking_tokens::int, :cost_usd::numeric,

@@ -11,23 +11,26 @@ with pinned as (
         workspace_id, id, workflow_slug, workflow_version, definition_digest, brief_id, brief_jsonb, trigger_type,
         trigger_event_id, budget_usd, version, steps_total, steps_open, created_by, idempotency_key, request_digest)
     values (:workspace_id::uuid, :run_id::uuid, :slug::text, :workflow_version::int, :digest::text, :brief_id::uuid,
-            :brief_jsonb::jsonb, :trigger_type::text, :trigger_event_id::text, :budget_usd::numeric, 1,
+            :brief_jsonb::jsonb, :trigger_type::trigger_type, :trigger_event_id::text, :budget_usd::numeric, 1,
             :steps_total::int, :steps_total::int, :created_by::text, :idempotency_key::text, :request_digest::text)
     on conflict (workspace_id, idempotency_key) do nothing
     returning workspace_id, id, started_at
 ), steps as (
     insert into tiktok_workflow_steps (
         workspace_id, id, workflow_run_id, idx, key, agent_name, label, definition, depends_on, successors, sources,
-        status, waiting_on, queued_at, wake_at)
+        status, waiting_on, queued_at)
     select run.workspace_id, s.id, run.id, s.idx, s.key, s.agent_name, s.label, s.definition,
            s.depends_on, s.successors, s.sources,
-           case when s.waiting_on = 0 then 'queued' else 'pending' end, s.waiting_on,
-           case when s.waiting_on = 0 then now() end,
-           case when s.waiting_on = 0 then now() + make_interval(secs => :grace_s::float8) end
+           case when s.waiting_on = 0 then 'queued' else 'pending' end::step_status, s.waiting_on,
+           case when s.waiting_on = 0 then now() end
       from run, jsonb_to_recordset(:steps::jsonb) as s(
            id uuid, idx int, key text, agent_name text, label text, definition jsonb, depends_on text[],
            successors uuid[], sources uuid[], waiting_on int)
-    returning id, status, attempt, generation
+    returning workspace_id, id, workflow_run_id, status, attempt
+), waking as (
+    insert into tiktok_wake_ups (workspace_id, step_id, workflow_run_id, wake_at)
+    select workspace_id, id, workflow_run_id, now() + make_interval(secs => :grace_s::float8)
+      from steps where status = 'queued'
 ), dispatched as (
     update tiktok_briefs set status = 'dispatched' from run where tiktok_briefs.id = :brief_id::uuid
 ), told as (
@@ -37,8 +40,7 @@ with pinned as (
       from run
 )
 select run.id, run.started_at,
-       (select jsonb_agg(jsonb_build_array(steps.id, steps.attempt, steps.generation))
-          from steps where steps.status = 'queued') as ready
+       (select jsonb_agg(jsonb_build_array(steps.id, steps.attempt)) from steps where steps.status = 'queued') as ready
   from run;
 
 -- name: run_of_idempotency_key
@@ -80,16 +82,20 @@ select status, version from tiktok_workflow_runs where id = :run_id::uuid;
 select id, workflow_slug, status, steps_total, steps_open, brief_jsonb, total_cost_usd, total_latency_ms, created_by,
        started_at, completed_at, error_message
   from tiktok_workflow_runs
- where (:status::text is null or status = :status::text)
+ where (:status::run_status is null or status = :status::run_status)
    and (:workflow_slug::text is null or workflow_slug = :workflow_slug::text)
    and (:before::timestamptz is null or started_at < :before::timestamptz)
  order by started_at desc limit :limit::int;
 
 -- name: steps_of_run
-select id, idx, key, agent_name, label, status, depends_on, attempt, failures, waiting_on, input_jsonb, output_jsonb,
-       agent_run_id, cost_usd, latency_ms, error_class, error_message, not_before, queued_at, started_at, completed_at
-  from tiktok_workflow_steps where workflow_run_id = :run_id::uuid
- order by idx limit :limit::int offset :offset::int;
+select s.id, s.idx, s.key, s.agent_name, s.label, s.status, s.depends_on, s.attempt, s.failures, s.waiting_on,
+       coalesce(a.input_jsonb, s.input_jsonb) as input_jsonb, coalesce(a.output_jsonb, s.output_jsonb) as output_jsonb,
+       s.agent_run_id, s.cost_usd, s.latency_ms, s.error_class, s.error_message, s.not_before, s.queued_at,
+       s.started_at, s.completed_at
+  from tiktok_workflow_steps s
+  left join tiktok_agent_runs a on a.workspace_id = s.workspace_id and a.id = s.agent_run_id
+ where s.workflow_run_id = :run_id::uuid
+ order by s.idx limit :limit::int offset :offset::int;
 
 -- name: events_after
 select seq, kind, subject_id, payload, created_at from tiktok_outbox

@@ -4,15 +4,17 @@
 -- name: load_step
 -- Everything needed to decide about a wake-up and to resolve the step's input. Reads only: a duplicate stops here.
 -- What the sources put out cannot change any more: they are final, or the step would not be queued.
-select s.id, r.id as run_id, s.key, s.agent_name, s.label, s.definition, s.status, s.attempt, s.failures, s.generation,
+select s.id, r.id as run_id, s.key, s.agent_name, s.label, s.definition, s.status, s.attempt, s.failures,
        r.status as run_status, r.brief_jsonb, r.brief_id, r.trigger_type, r.trigger_event_id,
        c.can_claim,
        case when s.status = 'queued' then s.not_before else s.leased_until end as due_at,
        case when c.can_claim then (
            select jsonb_agg(jsonb_build_object('key', u.key, 'agent_name', u.agent_name, 'label', u.label,
-                                               'status', u.status, 'output', u.output_jsonb) order by u.idx)
+                                               'status', u.status,
+                                               'output', coalesce(a.output_jsonb, u.output_jsonb)) order by u.idx)
              from unnest(s.sources) as source(id)
              join tiktok_workflow_steps u on u.workspace_id = s.workspace_id and u.id = source.id
+             left join tiktok_agent_runs a on a.workspace_id = u.workspace_id and a.id = u.agent_run_id
             where length(source.id::text) = 36) -- as in succeed_step
        end as sources,
        case when s.agent_name = 'synthesis' then (
@@ -26,20 +28,22 @@ select s.id, r.id as run_id, s.key, s.agent_name, s.label, s.definition, s.statu
            or s.status = 'running' and s.leased_until < now()) as can_claim) c
  where s.id = :step_id::uuid;
 
+-- name: lock_run
+-- Sent just before each move of a step, in the same transaction and the same network wait. Moves of one run queue up
+-- here, on a statement that is cheap to wait in, and never deadlock; the move itself then sees what the last one left.
+select from tiktok_workflow_runs where id = :run_id::uuid for no key update;
+
 -- name: claim_step
 -- Takes the step, if it still stands where it was loaded: queued and due, or running with its lease over.
 -- The attempt is the fence: whatever names an older one changes nothing. An agent run left behind is closed.
 with run as (
     select workspace_id, id, version from tiktok_workflow_runs
      where id = :run_id::uuid and status = 'running' and paused_at is null
-       for no key update
 ), step as (
     update tiktok_workflow_steps s
        set status = 'running', attempt = s.attempt + 1,
            leased_until = now() + make_interval(secs => :lease_s::float8),
-           wake_at = now() + make_interval(secs => :lease_s::float8 + :grace_s::float8),
-           not_before = null, started_at = coalesce(s.started_at, now()), input_jsonb = :input_jsonb::jsonb,
-           agent_run_id = :agent_run_id::uuid
+           not_before = null, started_at = coalesce(s.started_at, now()), agent_run_id = :agent_run_id::uuid
       from run
      where s.workspace_id = run.workspace_id and s.id = :step_id::uuid and s.attempt = :seen_attempt::int
        and (s.status = 'queued' and coalesce(s.not_before <= now(), true)
@@ -56,7 +60,7 @@ with run as (
     insert into tiktok_agent_runs (workspace_id, id, workflow_run_id, step_id, attempt, brand_id, agent_name,
                                    trigger_type, trigger_event_id, input_jsonb)
     select step.workspace_id, :agent_run_id::uuid, step.workflow_run_id, step.id, step.attempt, :brand_id::uuid,
-           step.agent_name, :trigger_type::text, :trigger_event_id::text, :input_jsonb::jsonb
+           step.agent_name, :trigger_type::trigger_type, :trigger_event_id::text, :input_jsonb::jsonb
       from step where :agent_run_id::uuid is not null
     returning id
 ), moved as (
@@ -76,18 +80,16 @@ select step.attempt from step;
 
 -- name: succeed_step
 -- Settles a step: its output, its agent run, its successors' counters, the newly ready, the run. Guarded by the fence.
--- The run's row is locked first, always, so that settling steps of one run queue up and never deadlock.
 with run as (
     select workspace_id, id, version, status, steps_open from tiktok_workflow_runs
-     where id = :run_id::uuid for no key update
+     where id = :run_id::uuid
 ), calls as (
     select coalesce(sum(cost_usd), 0) as cost_usd from tiktok_agent_steps
      where workflow_run_id = :run_id::uuid and step_id = :step_id::uuid
 ), step as (
     update tiktok_workflow_steps s
-       set status = 'succeeded', output_jsonb = :output_jsonb::jsonb, cost_usd = calls.cost_usd,
-           latency_ms = :latency_ms::bigint, leased_until = null, wake_at = null, completed_at = now(),
-           error_class = null, error_message = null
+       set status = 'succeeded', cost_usd = calls.cost_usd, latency_ms = :latency_ms::bigint, leased_until = null,
+           completed_at = now(), error_class = null, error_message = null
       from run, calls
      where s.workspace_id = run.workspace_id and s.id = :step_id::uuid and s.attempt = :attempt::int
        and s.status = 'running'
@@ -101,12 +103,17 @@ with run as (
     update tiktok_workflow_steps s
        set waiting_on = s.waiting_on - 1,
            status = case when s.waiting_on = 1 then 'queued' else s.status end,
-           queued_at = case when s.waiting_on = 1 then now() end,
-           wake_at = case when s.waiting_on = 1 then now() + make_interval(secs => :grace_s::float8) end
+           queued_at = case when s.waiting_on = 1 then now() end
       from step cross join unnest(step.successors) as successor(id)
      where s.workspace_id = step.workspace_id and s.id = successor.id and s.status = 'pending'
        and length(successor.id::text) = 36 -- always true: it makes the planner expect few, and go by the primary key
-    returning s.id, s.status, s.attempt, s.generation
+    returning s.workspace_id, s.id, s.workflow_run_id, s.status, s.attempt
+), waking as (
+    insert into tiktok_wake_ups (workspace_id, step_id, workflow_run_id, wake_at)
+    select workspace_id, id, workflow_run_id, now() + make_interval(secs => :grace_s::float8)
+      from counted where status = 'queued'
+), awake as (
+    delete from tiktok_wake_ups w using step where w.workspace_id = step.workspace_id and w.step_id = step.id
 ), end_of_run as (
     select run.steps_open = 1 and run.status = 'running' as is_end, :report_md::text is not null as has_report from run
 ), moved as (
@@ -138,7 +145,7 @@ with run as (
     select pg_notify('run_ended', step.workflow_run_id::text) from step, end_of_run where is_end
 )
 select moved.status as run_status, step.cost_usd,
-       (select jsonb_agg(jsonb_build_array(counted.id, counted.attempt, counted.generation))
+       (select jsonb_agg(jsonb_build_array(counted.id, counted.attempt))
           from counted where counted.status = 'queued') as ready,
        (select count(*) from heard) as heard
   from step, moved;
@@ -146,14 +153,14 @@ select moved.status as run_status, step.cost_usd,
 -- name: fail_step
 -- A step that cannot go on fails its run: what has not begun is skipped, what runs may finish but starts nothing.
 with run as (
-    select workspace_id, id, version, status from tiktok_workflow_runs where id = :run_id::uuid for no key update
+    select workspace_id, id, version, status from tiktok_workflow_runs where id = :run_id::uuid
 ), calls as (
     select coalesce(sum(cost_usd), 0) as cost_usd from tiktok_agent_steps
      where workflow_run_id = :run_id::uuid and step_id = :step_id::uuid
 ), step as (
     update tiktok_workflow_steps s
        set status = 'failed', cost_usd = calls.cost_usd, latency_ms = :latency_ms::bigint, leased_until = null,
-           wake_at = null, completed_at = now(), failures = s.failures + 1,
+           completed_at = now(), failures = s.failures + 1,
            error_class = :error_class::text, error_message = :error_message::text
       from run, calls
      where s.workspace_id = run.workspace_id and s.id = :step_id::uuid and s.attempt = :attempt::int
@@ -167,12 +174,16 @@ with run as (
     returning a.id
 ), skipped as (
     update tiktok_workflow_steps s
-       set status = 'skipped', wake_at = null, completed_at = now(), error_class = 'run_failed',
+       set status = 'skipped', completed_at = now(), error_class = 'run_failed',
            error_message = 'not begun: step ' || quote_literal(step.key) || ' failed'
       from step
      where s.workspace_id = step.workspace_id and s.workflow_run_id = step.workflow_run_id
        and s.status in ('pending', 'queued')
-    returning s.id, s.key, s.label, s.agent_name, s.idx
+    returning s.workspace_id, s.id, s.key, s.label, s.agent_name, s.idx
+), awake as (
+    delete from tiktok_wake_ups w
+     using (select workspace_id, id from step union all select workspace_id, id from skipped) ended
+     where w.workspace_id = ended.workspace_id and w.step_id = ended.id
 ), moved as (
     update tiktok_workflow_runs r
        set version = r.version + (select count(*) from skipped)::int + (select count(*) from agent_run)::int
@@ -222,18 +233,20 @@ select moved.status as run_status, (select count(*) from heard) as heard from st
 -- name: retry_step
 -- A retryable failure: the step is queued again for later. Postgres owns the waiting; the queue only wakes.
 with run as (
-    select workspace_id, id, version from tiktok_workflow_runs where id = :run_id::uuid for no key update
+    select workspace_id, id, version from tiktok_workflow_runs where id = :run_id::uuid
 ), step as (
     update tiktok_workflow_steps s
-       set status = 'queued', failures = s.failures + 1, generation = s.generation + 1, leased_until = null,
+       set status = 'queued', failures = s.failures + 1, leased_until = null, queued_at = now(),
            not_before = now() + make_interval(secs => :delay_s::float8),
-           wake_at = now() + make_interval(secs => :delay_s::float8 + :grace_s::float8), queued_at = now(),
            error_class = :error_class::text, error_message = :error_message::text
       from run
      where s.workspace_id = run.workspace_id and s.id = :step_id::uuid and s.attempt = :attempt::int
        and s.status = 'running'
-    returning s.workspace_id, s.id, s.workflow_run_id, s.key, s.label, s.agent_name, s.attempt, s.generation,
+    returning s.workspace_id, s.id, s.workflow_run_id, s.key, s.label, s.agent_name, s.attempt,
               s.not_before, s.failures
+), waking as (
+    update tiktok_wake_ups w set wake_at = step.not_before + make_interval(secs => :grace_s::float8)
+      from step where w.workspace_id = step.workspace_id and w.step_id = step.id
 ), agent_run as (
     update tiktok_agent_runs a
        set status = 'failed', latency_ms = :latency_ms::bigint, error_message = :agent_error::text,
@@ -259,43 +272,33 @@ with run as (
     select run.workspace_id, run.id, run.version + (row_number() over (order by place))::int, kind, payload
       from events, run
 )
-select id, attempt, generation, not_before from step;
-
--- name: hand_back_step
--- The executor must stop before its deadline: the step is queued again at once. No failure is counted.
-with run as (
-    select workspace_id, id from tiktok_workflow_runs where id = :run_id::uuid for no key update
-), step as (
-    update tiktok_workflow_steps s
-       set status = 'queued', generation = s.generation + 1, leased_until = null, not_before = null, queued_at = now(),
-           wake_at = now() + make_interval(secs => :grace_s::float8)
-      from run
-     where s.workspace_id = run.workspace_id and s.id = :step_id::uuid and s.attempt = :attempt::int
-       and s.status = 'running'
-    returning s.workspace_id, s.id, s.attempt, s.generation
-), agent_run as (
-    update tiktok_agent_runs a set status = 'failed', completed_at = now(), error_message = :reason::text
-      from step where a.workspace_id = step.workspace_id and a.id = :agent_run_id::uuid
-)
-select id, attempt, generation from step;
+select id, attempt, not_before from step;
 
 -- name: renew_lease
 -- Says that this attempt still works. No row: it is not ours any more.
-update tiktok_workflow_steps
-   set leased_until = now() + make_interval(secs => :lease_s::float8),
-       wake_at = now() + make_interval(secs => :lease_s::float8 + :grace_s::float8)
+update tiktok_workflow_steps set leased_until = now() + make_interval(secs => :lease_s::float8)
  where id = :step_id::uuid and attempt = :attempt::int and status = 'running'
 returning id;
 
 -- name: steps_to_wake
--- The sweep: steps whose wake-up is overdue, oldest first, a bounded number. Each gets a new generation, so that its
--- new task is never refused as a duplicate of the lost one. Steps of other sweeps in flight are passed over.
+-- The sweep: wake-ups that are overdue, oldest first, a bounded number; those of other sweeps in flight are passed
+-- over. A step that is leased or held back for longer is looked at again when that ends; the others are woken, under a
+-- new generation, so that the new task is never refused as a duplicate of the lost one.
 with overdue as (
-    select workspace_id, id from tiktok_workflow_steps
+    select workspace_id, step_id from tiktok_wake_ups
      where wake_at <= now() order by wake_at limit :limit::int for no key update skip locked
+), looked_at as (
+    select o.workspace_id, o.step_id,
+           case when s.status = 'running' then s.leased_until else s.not_before end as busy_until
+      from overdue o
+      join tiktok_workflow_steps s on s.workspace_id = o.workspace_id and s.id = o.step_id
+), moved as (
+    update tiktok_wake_ups w
+       set generation = w.generation + case when coalesce(l.busy_until <= now(), true) then 1 else 0 end,
+           wake_at = greatest(l.busy_until, now()) + make_interval(secs => :grace_s::float8)
+      from looked_at l
+     where w.workspace_id = l.workspace_id and w.step_id = l.step_id
+    returning w.workspace_id, w.step_id, w.workflow_run_id, w.generation,
+              coalesce(l.busy_until <= now(), true) as is_woken
 )
-update tiktok_workflow_steps s
-   set generation = s.generation + 1, wake_at = now() + make_interval(secs => :grace_s::float8)
-  from overdue
- where s.workspace_id = overdue.workspace_id and s.id = overdue.id and s.wake_at is not null
-returning s.workspace_id, s.id, s.workflow_run_id, s.attempt, s.generation, s.status;
+select workspace_id, step_id, workflow_run_id, generation, is_woken from moved;
