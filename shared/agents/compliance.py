@@ -71,7 +71,6 @@ class ComplianceOutput(AuditOutput):
     open_low: int
     dismissed: int
     alert_key: str | None
-    alert_is_new: bool
     summary: str
 
 
@@ -92,7 +91,8 @@ class ComplianceAgent(AuditAgent):
         said, answer = await _asked(given, account, reading, brand)
         findings = judged(reading.findings, said)
         alert = alert_for(account, findings)
-        is_new = alert is not None and await raise_alert(self._records, ctx.workspace_id, ctx.run_id, alert)
+        if alert is not None:
+            await raise_alert(self._records, ctx.workspace_id, ctx.run_id, alert)
         output = ComplianceOutput(
             **head_of(account, None if reading.posts_with_caption else "no post with a caption was read"),
             posts_checked=reading.posts_read,
@@ -104,7 +104,6 @@ class ComplianceAgent(AuditAgent):
             open_low=_open(findings, "low"),
             dismissed=sum(finding.verdict == "dismiss" for finding in findings),
             alert_key=alert.dedupe_key if alert else None,
-            alert_is_new=is_new,
             summary=said.summary,
         ).model_dump(mode="json")
         return result_of(output, answer)

@@ -97,15 +97,22 @@ async def save_metrics(records: Records, workspace_id: UUID, handle: str, as_of:
     await _written(records, workspace_id, "insert_metrics", values)
 
 
-async def raise_alert(records: Records, workspace_id: UUID, run_id: UUID, alert: Alert) -> bool:
-    """Raises an alert, unless one with its key was raised before. Whether this one is new."""
-    values = alert.model_dump() | {
+async def raise_alert(records: Records, workspace_id: UUID, run_id: UUID, alert: Alert) -> None:
+    """Raises an alert, unless one with its key was raised before. The trace does not tell which: it says what holds
+    afterwards, so that the same data leaves the same trace."""
+    written_by = {
         "run_id": run_id,
         "agent_run_id": current_agent_run_id.get(),
         "agent_name": current_agent_name.get() or "",
     }
-    written = await _written(records, workspace_id, "insert_alert", values)
-    return bool(written["rows"])
+    told = alert.model_dump()
+
+    async def act() -> Json:
+        values = told | written_by | {"evidence": canonical_json(alert.evidence)}
+        records.write(workspace_id, "insert_alert", values)
+        return {"dedupe_key": alert.dedupe_key}
+
+    await durable(CallKind.DB_WRITE, "insert_alert", act, told)
 
 
 async def _written(records: Records, workspace_id: UUID, query: str, values: Mapping[str, Any]) -> JsonObject:

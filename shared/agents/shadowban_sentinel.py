@@ -48,7 +48,6 @@ class SentinelOutput(AuditOutput):
     reading: str
     signals: tuple[Signal, ...]
     alert_key: str | None
-    alert_is_new: bool
     model_asked: bool
     summary: str
     next_checks: tuple[str, ...]
@@ -67,14 +66,14 @@ class ShadowbanSentinelAgent(AuditAgent):
         signals = signals_of(account)
         found = suppression_of(signals)
         alert = alert_for(account, signals)
-        is_new = alert is not None and await raise_alert(self._records, ctx.workspace_id, ctx.run_id, alert)
+        if alert is not None:
+            await raise_alert(self._records, ctx.workspace_id, ctx.run_id, alert)
         advice, answer = await self._summed_up(ctx, given, account, signals)
         output = SentinelOutput(
             **head_of(account, None if found.signals_known else "none of the four signals can be computed"),
             **found.model_dump(),
             signals=signals,
             alert_key=alert.dedupe_key if alert else None,
-            alert_is_new=is_new,
             model_asked=answer is not None,
             summary=advice.summary,
             next_checks=tuple(check for check in advice.next_checks if check)[:MOST_CHECKS],

@@ -48,7 +48,6 @@ READ = (
 )
 SUMMARY = field("summary", FieldType.TEXT, "The result in one to three sentences.")
 ALERT_KEY = field("alert_key", FieldType.STRING, "The key of the alert this result calls for; empty if none.")
-ALERT_IS_NEW = field("alert_is_new", FieldType.BOOLEAN, "Whether the alert was raised now and not before.")
 
 
 def window_days(default: int) -> AgentField:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from shared.agents.catalog.fields import (
-    ALERT_IS_NEW,
     ALERT_KEY,
     BRIEF,
     READ,
@@ -140,7 +139,6 @@ COMPLIANCE = AgentSpec(
         field("open_low", FieldType.INTEGER, "Low findings that were not dismissed.", unit="findings"),
         field("dismissed", FieldType.INTEGER, "Findings that the model dismissed.", unit="findings"),
         ALERT_KEY,
-        ALERT_IS_NEW,
         SUMMARY,
     ),
     human_touchpoints=(
@@ -203,7 +201,6 @@ SHADOWBAN_SENTINEL = AgentSpec(
         field("reading", FieldType.TEXT, "How views and engagement moved together."),
         field("signals", FieldType.LIST, "View collapse, For You share, search visibility, engagement z-score."),
         ALERT_KEY,
-        ALERT_IS_NEW,
         field("model_asked", FieldType.BOOLEAN, "Whether the summary is a model's."),
         SUMMARY,
         field("next_checks", FieldType.LIST, "What a person can check today."),
