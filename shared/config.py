@@ -16,6 +16,9 @@ from shared.errors import NotEnoughSettingsError
 PLACEHOLDER = "unset: needed only in real mode (set CLAUDE_MODE=real or TIKTOK_PROVIDER_MODE=real, and this)"
 
 
+LONGEST_REQUEST_S = 1770.0
+
+
 class Settings(BaseModel):
     """Every setting. A field's environment name is its own name in capitals.
 
@@ -71,6 +74,9 @@ class Settings(BaseModel):
     # Steps.
     step_lease_s: float = Field(30.0, ge=0.2, le=1800)
     step_timeout_s: float = Field(570.0, ge=1, le=1790, description="Below the queue's dispatch deadline")
+    continue_within_s: float = Field(
+        60.0, ge=0, le=900, description="How long one request goes on with further steps; 0: one step a request"
+    )
     max_step_attempts: int = Field(5, ge=1, le=100, description="Attempts by business failures, not by crashes")
     step_retry_base_s: float = Field(1.0, ge=0.01, le=3600)
     sweep_grace_s: float = Field(20.0, ge=0.1, le=3600, description="How long a wake-up may be missing")
@@ -98,6 +104,11 @@ class Settings(BaseModel):
             missing.append("CLOUD_SQL_USER (CLOUD_SQL_INSTANCE)")
         if missing:
             raise ValueError("missing: " + ", ".join(missing))
+        if self.continue_within_s + self.step_timeout_s > LONGEST_REQUEST_S:
+            raise ValueError(
+                f"CONTINUE_WITHIN_S and STEP_TIMEOUT_S together may be {LONGEST_REQUEST_S:.0f} s at most: "
+                "the queue gives a request half an hour"
+            )
         return self
 
     @classmethod

@@ -1,37 +1,32 @@
 """One wake-up of one step: load → resolve → claim → run the agent → settle → wake what became ready.
 
+The first successor that a settle makes ready goes on in the same request, while there is time for a whole step: it
+costs no task. Should this process die meanwhile, the sweep finds it like any step whose wake-up was lost.
+
 No transaction is open while the agent works. Whatever arrives twice, late or out of order finds the step not as it
 expects it and changes nothing.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import threading
 import time
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from shared.agents.base import AgentContext, AgentResult, BaseAgent
-from shared.agents.registry import AGENT_REGISTRY
-from shared.agents.synthesis import SynthesisAgent
 from shared.core.canonical import JsonObject
 from shared.core.definitions import SYNTHESIS_NODE
 from shared.core.ids import new_id
 from shared.core.inputs import resolve_inputs
-from shared.core.status import StepStatus, TriggerType
-from shared.engine.leases import KEEPER, Lease
+from shared.core.status import StepStatus
 from shared.engine.relay import WakeUp, wake_steps
 from shared.engine.rooms import Rooms
+from shared.engine.run_agent import run_agent
 from shared.engine.settle_step import Attempt, fail_or_retry, succeed
-from shared.engine.step_log import StepLog
-from shared.errors import AgentError, EngineError, FenceLostError, TerminalError
+from shared.errors import EngineError, FenceLostError, TerminalError
 from shared.store.documents import as_jsonb
-from shared.trace.journal import Journal
-from shared.trace.recorder import StepRecorder
 
 log = logging.getLogger(__name__)
 
@@ -55,8 +50,20 @@ class StepTask:
     step_id: UUID
 
 
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """How one step ended, and the step that goes on in the same request, loaded; None: none does."""
+
+    outcome: StepOutcome
+    following: Any = None
+
+
 def execute_step(task: StepTask, rooms: Rooms) -> StepOutcome:
-    """Does one step, if it is there to be done. Raises `StoreBusyError` only if nothing could be recorded."""
+    """Does one step, if it is there to be done, and goes on with a step that this one made ready.
+
+    Returns how the step that was asked for ended. Raises `StoreBusyError` only if nothing could be recorded.
+    """
+    began = time.monotonic()
     rows = rooms.store.move(task.workspace_id, "load_step", run_id=task.run_id, step_id=task.step_id)
     if not rows:
         log.warning("step.unknown: %s", task.step_id)
@@ -64,13 +71,38 @@ def execute_step(task: StepTask, rooms: Rooms) -> StepOutcome:
     (step,) = rows
     if not step.can_claim:
         return _not_now(task, step, rooms)
+    done = first = _one_step(task, step, rooms, began)
+    while done.following is not None:
+        task = StepTask(task.workspace_id, task.run_id, done.following.id)
+        done = _one_step(task, done.following, rooms, began)
+    return first.outcome
+
+
+def _one_step(task: StepTask, step: Any, rooms: Rooms, began: float) -> _Done:
     given, wrong = _resolved(step)
     attempt = _claimed(task, step, given, rooms)
     if attempt is None:
-        return StepOutcome.NOT_OURS
+        return _Done(StepOutcome.NOT_OURS)
     if wrong is not None:
-        return StepOutcome(fail_or_retry(attempt, wrong, None, rooms))
-    return _worked(attempt, step, given, rooms)
+        return _Done(StepOutcome(fail_or_retry(attempt, wrong, None, rooms)))
+    found, step_log = run_agent(attempt, step, given, rooms)
+    if isinstance(found, FenceLostError):
+        log.warning("step.fence_lost: %s attempt %d was taken over", attempt.key, attempt.number)
+        return _Done(StepOutcome.NOT_OURS)
+    if isinstance(found, EngineError):
+        return _Done(StepOutcome(fail_or_retry(attempt, found, step_log.end, rooms)))
+    report = found.output.get("report_md") if step.agent_name == SYNTHESIS_NODE else None
+    follow = _first_to_follow(step, rooms, began)
+    settled = succeed(attempt, found, step_log.end, report, follow, rooms)
+    return _Done(StepOutcome(settled.ended), settled.following)
+
+
+def _first_to_follow(step: Any, rooms: Rooms, began: float) -> UUID | None:
+    """The successor to go on with, should the settle make it ready. None: there is none, or no time for it."""
+    if not step.successors or time.monotonic() - began > rooms.settings.continue_within_s:
+        return None
+    first: UUID = step.successors[0]
+    return first
 
 
 def _not_now(task: StepTask, step: Any, rooms: Rooms) -> StepOutcome:
@@ -136,71 +168,3 @@ def _claimed(task: StepTask, step: Any, given: JsonObject, rooms: Rooms) -> Atte
         agent_run_id=agent_run_id,
         started=time.monotonic(),
     )
-
-
-def _worked(attempt: Attempt, step: Any, given: JsonObject, rooms: Rooms) -> StepOutcome:
-    step_log = StepLog(attempt.agent_run_id, _journal(attempt, rooms))
-    ctx = AgentContext(
-        run_id=attempt.run_id,
-        workspace_id=attempt.workspace_id,
-        brand_id=_uuid(step.brief_jsonb.get("brand_id")),
-        trigger_type=TriggerType(step.trigger_type),
-        trigger_event_id=step.trigger_event_id,
-        input=given,
-    )
-    lease = Lease(attempt.workspace_id, attempt.step_id, attempt.number)
-    try:
-        with KEEPER.holding(rooms, lease):
-            result = _run_agent(step.agent_name, ctx, step_log, rooms.settings.step_timeout_s)
-    except FenceLostError:
-        log.warning("step.fence_lost: %s attempt %d was taken over", attempt.key, attempt.number)
-        return StepOutcome.NOT_OURS
-    except EngineError as failed:
-        return StepOutcome(fail_or_retry(attempt, failed, step_log.end, rooms))
-    report = result.output.get("report_md") if step.agent_name == SYNTHESIS_NODE else None
-    return StepOutcome(succeed(attempt, result, step_log.end, report, rooms))
-
-
-def _journal(attempt: Attempt, rooms: Rooms) -> Journal:
-    recorder = StepRecorder(
-        rooms.store,
-        attempt.workspace_id,
-        attempt.step_id,
-        attempt.number,
-        lease_s=rooms.settings.step_lease_s,
-    )
-    remembered = recorder.remembered(attempt.run_id) if attempt.number > 1 else {}
-    return Journal(recorder, remembered, deadline=attempt.started + rooms.settings.step_timeout_s)
-
-
-def agent_named(name: str) -> BaseAgent:
-    """An instance of the registered agent (A072); synthesis is a sentinel, and registered nowhere (X05)."""
-    if name == SYNTHESIS_NODE:
-        return SynthesisAgent()
-    if name not in AGENT_REGISTRY:
-        raise TerminalError(f"unknown agent: {name}")
-    return AGENT_REGISTRY[name]()
-
-
-_local = threading.local()
-
-
-def _run_agent(name: str, ctx: AgentContext, step_log: StepLog, timeout_s: float) -> AgentResult:
-    """Runs the agent on this thread's own event loop: clients that are bound to a loop live as long as the thread."""
-    agent = agent_named(name)
-    if not hasattr(_local, "runner"):
-        _local.runner = asyncio.Runner()
-    runner: asyncio.Runner = _local.runner
-    return runner.run(_in_time(agent, ctx, step_log, timeout_s))
-
-
-async def _in_time(agent: BaseAgent, ctx: AgentContext, step_log: StepLog, timeout_s: float) -> AgentResult:
-    try:
-        async with asyncio.timeout(timeout_s):
-            return await agent.run(ctx, step_log)
-    except TimeoutError as late:
-        raise AgentError(f"{agent.name}: took longer than {timeout_s:g} s", cause=late, retryable=True) from late
-
-
-def _uuid(value: Any) -> UUID | None:
-    return UUID(str(value)) if value else None

@@ -54,5 +54,5 @@ def _wake(rooms: Rooms, wake_up: WakeUp) -> Wake:
         },
         name_parts=(str(wake_up.step_id), wake_up.reason, wake_up.count),
         due=wake_up.due,
-        deadline_s=rooms.settings.step_timeout_s + DEADLINE_MARGIN_S,
+        deadline_s=rooms.settings.continue_within_s + rooms.settings.step_timeout_s + DEADLINE_MARGIN_S,
     )

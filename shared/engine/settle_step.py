@@ -19,6 +19,7 @@ from shared.engine.rooms import Rooms
 from shared.engine.start_run import wake_ups
 from shared.errors import AgentError, EngineError, TransientError
 from shared.store.documents import as_jsonb, clean_text
+from shared.store.session import Step
 
 log = logging.getLogger(__name__)
 
@@ -43,27 +44,49 @@ class Attempt:
     started: float
 
 
-def succeed(attempt: Attempt, result: AgentResult, end: AgentRunEnd | None, report: str | None, rooms: Rooms) -> Ended:
-    """Settles the step with its output, and wakes the successors that waited for it alone."""
-    rows = rooms.store.move_step(
-        attempt.workspace_id,
-        "succeed_step",
-        run_id=attempt.run_id,
-        step_id=attempt.step_id,
-        attempt=attempt.number,
-        agent_run_id=attempt.agent_run_id,
-        output_jsonb=as_jsonb(result.output),
-        agent_cost_usd=usd(result.cost_usd),
-        latency_ms=end.latency_ms if end else _since(attempt),
-        model_used=result.model_used,
-        report_md=None if report is None else clean_text(report),
-        grace_s=rooms.settings.sweep_grace_s,
-    )
-    if not rows:
-        return "not_ours"
-    _compare_costs(attempt, rows[0].cost_usd, result.cost_usd)
-    wake_steps(rooms, wake_ups(attempt.workspace_id, attempt.run_id, rows[0].ready))
-    return "succeeded"
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """How the attempt ended, and the step to go on with at once, loaded and ready; None: there is none."""
+
+    ended: Ended
+    following: Any = None
+
+
+def succeed(
+    attempt: Attempt,
+    result: AgentResult,
+    end: AgentRunEnd | None,
+    report: str | None,
+    follow: UUID | None,
+    rooms: Rooms,
+) -> Settled:
+    """Settles the step with its output, and wakes the successors that waited for it alone, but for the one to follow.
+
+    That one is loaded in the same network wait, after the settle.
+    """
+    move = {
+        "run_id": attempt.run_id,
+        "step_id": attempt.step_id,
+        "attempt": attempt.number,
+        "agent_run_id": attempt.agent_run_id,
+        "output_jsonb": as_jsonb(result.output),
+        "agent_cost_usd": usd(result.cost_usd),
+        "latency_ms": end.latency_ms if end else _since(attempt),
+        "model_used": result.model_used,
+        "report_md": None if report is None else clean_text(report),
+        "grace_s": rooms.settings.sweep_grace_s,
+    }
+    steps: list[Step] = [("lock_run", {"run_id": attempt.run_id}), ("succeed_step", move)]
+    if follow is not None:
+        steps.append(("load_step", {"run_id": attempt.run_id, "step_id": follow}))
+    _, settled, *loaded = rooms.store.move_all(attempt.workspace_id, steps)
+    if not settled:
+        return Settled("not_ours")
+    _compare_costs(attempt, settled[0].cost_usd, result.cost_usd)
+    following = next((step for step in loaded[0] if step.can_claim), None) if loaded else None
+    ready = wake_ups(attempt.workspace_id, attempt.run_id, settled[0].ready)
+    wake_steps(rooms, [wake for wake in ready if following is None or wake.step_id != following.id])
+    return Settled("succeeded", following)
 
 
 def _compare_costs(attempt: Attempt, of_calls: Decimal, of_agent: Decimal) -> None:

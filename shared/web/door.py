@@ -137,6 +137,11 @@ class Door:
 
         return register
 
+    @property
+    def endpoints(self) -> list[tuple[str, str]]:
+        """Every method and path that this door answers, in the order they were registered."""
+        return [(method, path) for method, _, path in (endpoint.partition(" ") for endpoint in self._routes)]
+
     def __call__(self, request: flask.Request) -> flask.Response:
         try:
             answer = self._answered(request)

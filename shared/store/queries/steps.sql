@@ -5,7 +5,7 @@
 -- Everything needed to decide about a wake-up and to resolve the step's input. Reads only: a duplicate stops here.
 -- What the sources put out cannot change any more: they are final, or the step would not be queued.
 select s.id, r.id as run_id, s.key, s.agent_name, s.label, s.definition, s.status, s.attempt, s.failures,
-       r.status as run_status, r.brief_jsonb, r.brief_id, r.trigger_type, r.trigger_event_id,
+       s.successors, r.status as run_status, r.brief_jsonb, r.brief_id, r.trigger_type, r.trigger_event_id,
        c.can_claim,
        case when s.status = 'queued' then s.not_before else s.leased_until end as due_at,
        case when c.can_claim then (

@@ -1,0 +1,83 @@
+"""One request goes on with the steps that it makes ready."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from uuid import UUID
+
+import pytest
+
+from shared.engine.execute_step import StepOutcome
+from shared.engine.read_run import read_run
+from shared.engine.rooms import Rooms
+from shared.engine.sweep import sweep
+from shared.errors import StoreBusyError
+from tests.support.dying import DyingStore
+from tests.support.queues import HeldQueue
+from tests.support.runs import events_of, started, step, steps_of, workflow
+
+CHAIN = workflow(*(step(f"s{at}", *([f"s{at - 1}"] if at else [])) for at in range(10)))
+
+
+@pytest.fixture
+def going_on(rooms: Rooms) -> Rooms:
+    return replace(rooms, settings=rooms.settings.model_copy(update={"continue_within_s": 60.0}))
+
+
+def test_a_chain_is_one_request(going_on: Rooms, queue: HeldQueue, workspace: UUID) -> None:
+    """Ten steps in a row: one wake-up, no further task, two network waits a step."""
+    run = started(CHAIN, workspace, going_on)
+    with going_on.store.pool().connection() as connection:
+        before = connection.waits
+
+    assert queue.deliver_all(going_on) == [StepOutcome.SUCCEEDED]
+
+    with going_on.store.pool().connection() as connection:
+        assert connection.waits - before == 1 + 2 * 10
+    assert read_run(workspace, run.run_id, going_on)["status"] == "succeeded"
+
+
+def test_the_others_get_their_tasks(going_on: Rooms, queue: HeldQueue, workspace: UUID) -> None:
+    """Of four that become ready, one goes on in place and three are woken; the join runs once."""
+    branches = [step(f"b{at}", "root") for at in range(4)]
+    definition = workflow(step("root"), *branches, step("join", *(branch.key for branch in branches)))
+    run = started(definition, workspace, going_on)
+
+    first = queue.deliver(queue.held.pop(0), going_on)
+
+    assert first == StepOutcome.SUCCEEDED
+    assert len(queue.held) == 3
+    assert [one["status"] for one in steps_of(run.run_id, workspace, going_on).values()].count("succeeded") == 2
+    queue.deliver_all(going_on)
+    events = events_of(run.run_id, workspace, going_on)
+    assert [event.kind for event in events].count("workflow_step.succeeded") == 6
+    assert [event.seq for event in events] == list(range(1, len(events) + 1))
+
+
+def test_a_failure_in_place_fails_its_own_step(going_on: Rooms, queue: HeldQueue, workspace: UUID) -> None:
+    """The step that was asked for succeeded; the one that went on failed, and with it the run."""
+    run = started(workflow(step("good"), step("bad", "good", agent="broken")), workspace, going_on)
+
+    assert queue.deliver_all(going_on) == [StepOutcome.SUCCEEDED]
+
+    steps = steps_of(run.run_id, workspace, going_on)
+    assert (steps["good"]["status"], steps["bad"]["status"]) == ("succeeded", "failed")
+
+
+def test_a_death_between_two_steps_is_found_by_the_sweep(going_on: Rooms, queue: HeldQueue, workspace: UUID) -> None:
+    """Killed after a settle, before the step to follow was claimed: no task exists for it, and the sweep wakes it."""
+    settings = going_on.settings.model_copy(update={"sweep_grace_s": 0.0})
+    dying = replace(going_on, settings=settings, store=DyingStore(going_on.store, "claim_step", after=1))
+    run = started(CHAIN, workspace, dying)
+
+    with pytest.raises(StoreBusyError):
+        queue.deliver(queue.held.pop(0), dying)
+
+    assert queue.held == []
+    alive = replace(going_on, settings=settings)
+    while not any(wake.body["workspace_id"] == str(workspace) for wake in queue.held):
+        sweep(alive)
+    queue.held = [wake for wake in queue.held if wake.body["workspace_id"] == str(workspace)]
+    queue.deliver_all(alive)
+    assert read_run(workspace, run.run_id, going_on)["status"] == "succeeded"
+    assert [one["attempt"] for one in steps_of(run.run_id, workspace, going_on).values()] == [1] * 10
