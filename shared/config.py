@@ -77,6 +77,7 @@ class Settings(BaseModel):
     continue_within_s: float = Field(
         60.0, ge=0, le=900, description="How long one request goes on with further steps; 0: one step a request"
     )
+    continue_with: int = Field(4, ge=1, le=64, description="How many steps of a run one request does at once")
     max_step_attempts: int = Field(5, ge=1, le=100, description="Attempts by business failures, not by crashes")
     step_retry_base_s: float = Field(1.0, ge=0.01, le=3600)
     sweep_grace_s: float = Field(20.0, ge=0.1, le=3600, description="How long a wake-up may be missing")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from typing import Any
 from uuid import UUID
 
@@ -21,10 +20,10 @@ from shared.errors import AgentError, EngineError, TerminalError
 from shared.trace.journal import Journal
 from shared.trace.recorder import StepRecorder
 
+Found = AgentResult | EngineError
 
-def run_agent(
-    attempt: Attempt, step: Any, given: JsonObject, rooms: Rooms
-) -> tuple[AgentResult | EngineError, StepLog]:
+
+async def run_agent(attempt: Attempt, step: Any, given: JsonObject, rooms: Rooms) -> tuple[Found, StepLog]:
     """What the agent put out, or what it raised; and how its agent run ended, for the settle to write down."""
     step_log = StepLog(attempt.agent_run_id, _journal(attempt, rooms))
     ctx = AgentContext(
@@ -38,7 +37,7 @@ def run_agent(
     lease = Lease(attempt.workspace_id, attempt.step_id, attempt.number)
     try:
         with KEEPER.holding(rooms, lease):
-            return _on_this_thread(step.agent_name, ctx, step_log, rooms.settings.step_timeout_s), step_log
+            return await _in_time(step.agent_name, ctx, step_log, rooms.settings.step_timeout_s), step_log
     except EngineError as failed:
         return failed, step_log
 
@@ -64,24 +63,13 @@ def agent_named(name: str) -> BaseAgent:
     return AGENT_REGISTRY[name]()
 
 
-_local = threading.local()
-
-
-def _on_this_thread(name: str, ctx: AgentContext, step_log: StepLog, timeout_s: float) -> AgentResult:
-    """Runs the agent on this thread's own event loop: clients that are bound to a loop live as long as the thread."""
+async def _in_time(name: str, ctx: AgentContext, step_log: StepLog, timeout_s: float) -> AgentResult:
     agent = agent_named(name)
-    if not hasattr(_local, "runner"):
-        _local.runner = asyncio.Runner()
-    runner: asyncio.Runner = _local.runner
-    return runner.run(_in_time(agent, ctx, step_log, timeout_s))
-
-
-async def _in_time(agent: BaseAgent, ctx: AgentContext, step_log: StepLog, timeout_s: float) -> AgentResult:
     try:
         async with asyncio.timeout(timeout_s):
             return await agent.run(ctx, step_log)
     except TimeoutError as late:
-        raise AgentError(f"{agent.name}: took longer than {timeout_s:g} s", cause=late, retryable=True) from late
+        raise AgentError(f"{name}: took longer than {timeout_s:g} s", cause=late, retryable=True) from late
 
 
 def _uuid(value: Any) -> UUID | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import random
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal
@@ -45,48 +46,59 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
+class Success:
+    """An attempt whose agent has put something out."""
+
+    attempt: Attempt
+    result: AgentResult
+    end: AgentRunEnd | None
+    report_md: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Settled:
-    """How the attempt ended, and the step to go on with at once, loaded and ready; None: there is none."""
+    """How each attempt ended, in order; and the steps to go on with at once, loaded and ready."""
 
-    ended: Ended
-    following: Any = None
+    ended: list[Ended]
+    following: list[Any]
 
 
-def succeed(
-    attempt: Attempt,
-    result: AgentResult,
-    end: AgentRunEnd | None,
-    report: str | None,
-    follow: UUID | None,
-    rooms: Rooms,
-) -> Settled:
-    """Settles the step with its output, and wakes the successors that waited for it alone, but for the one to follow.
+def succeed_together(successes: Sequence[Success], follow: Sequence[UUID], rooms: Rooms) -> Settled:
+    """Settles steps of one run with their outputs, and wakes the successors that waited for them alone, but for those
+    to follow here. Those are loaded in the same network wait, after the settles.
 
-    That one is loaded in the same network wait, after the settle.
+    Each settle is guarded by its own fence: one that was taken over changes nothing, and the others stand.
     """
-    move = {
+    workspace_id, run_id = successes[0].attempt.workspace_id, successes[0].attempt.run_id
+    steps: list[Step] = [("lock_run", {"run_id": run_id})]
+    steps += [("succeed_step", _success(success, rooms)) for success in successes]
+    steps += [("load_step", {"run_id": run_id, "step_id": step_id}) for step_id in follow]
+    _, *rows = rooms.store.move_all(workspace_id, steps)
+    settled, loaded = rows[: len(successes)], rows[len(successes) :]
+    for success, move in zip(successes, settled, strict=True):
+        if move:
+            _compare_costs(success.attempt, move[0].cost_usd, success.result.cost_usd)
+    following = [step for found in loaded for step in found if step.can_claim]
+    here = {step.id for step in following}
+    ready = [wake for move in settled if move for wake in wake_ups(workspace_id, run_id, move[0].ready)]
+    wake_steps(rooms, [wake for wake in ready if wake.step_id not in here])
+    return Settled(["succeeded" if move else "not_ours" for move in settled], following)
+
+
+def _success(success: Success, rooms: Rooms) -> dict[str, Any]:
+    attempt, end = success.attempt, success.end
+    return {
         "run_id": attempt.run_id,
         "step_id": attempt.step_id,
         "attempt": attempt.number,
         "agent_run_id": attempt.agent_run_id,
-        "output_jsonb": as_jsonb(result.output),
-        "agent_cost_usd": usd(result.cost_usd),
+        "output_jsonb": as_jsonb(success.result.output),
+        "agent_cost_usd": usd(success.result.cost_usd),
         "latency_ms": end.latency_ms if end else _since(attempt),
-        "model_used": result.model_used,
-        "report_md": None if report is None else clean_text(report),
+        "model_used": success.result.model_used,
+        "report_md": None if success.report_md is None else clean_text(success.report_md),
         "grace_s": rooms.settings.sweep_grace_s,
     }
-    steps: list[Step] = [("lock_run", {"run_id": attempt.run_id}), ("succeed_step", move)]
-    if follow is not None:
-        steps.append(("load_step", {"run_id": attempt.run_id, "step_id": follow}))
-    _, settled, *loaded = rooms.store.move_all(attempt.workspace_id, steps)
-    if not settled:
-        return Settled("not_ours")
-    _compare_costs(attempt, settled[0].cost_usd, result.cost_usd)
-    following = next((step for step in loaded[0] if step.can_claim), None) if loaded else None
-    ready = wake_ups(attempt.workspace_id, attempt.run_id, settled[0].ready)
-    wake_steps(rooms, [wake for wake in ready if following is None or wake.step_id != following.id])
-    return Settled("succeeded", following)
 
 
 def _compare_costs(attempt: Attempt, of_calls: Decimal, of_agent: Decimal) -> None:

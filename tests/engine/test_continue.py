@@ -7,10 +7,10 @@ from uuid import UUID
 
 import pytest
 
-from shared.engine.execute_step import StepOutcome
 from shared.engine.read_run import read_run
 from shared.engine.rooms import Rooms
 from shared.engine.sweep import sweep
+from shared.engine.work_steps import StepOutcome
 from shared.errors import StoreBusyError
 from tests.support.dying import DyingStore
 from tests.support.queues import HeldQueue
@@ -37,11 +37,43 @@ def test_a_chain_is_one_request(going_on: Rooms, queue: HeldQueue, workspace: UU
     assert read_run(workspace, run.run_id, going_on)["status"] == "succeeded"
 
 
-def test_the_others_get_their_tasks(going_on: Rooms, queue: HeldQueue, workspace: UUID) -> None:
-    """Of four that become ready, one goes on in place and three are woken; the join runs once."""
-    branches = [step(f"b{at}", "root") for at in range(4)]
+FAN = workflow(step("root"), *(step(f"b{at}", "root") for at in range(4)), step("join", *(f"b{at}" for at in range(4))))
+
+
+def test_what_becomes_ready_together_is_done_together(going_on: Rooms, queue: HeldQueue, workspace: UUID) -> None:
+    """A root, four branches and a join are one request: the four are claimed in one wait and settled in one."""
+    run = started(FAN, workspace, going_on)
+    with going_on.store.pool().connection() as connection:
+        before = connection.waits
+
+    assert queue.deliver_all(going_on) == [StepOutcome.SUCCEEDED]
+
+    with going_on.store.pool().connection() as connection:
+        assert connection.waits - before == 1 + 2 * 3
+    events = events_of(run.run_id, workspace, going_on)
+    assert [event.seq for event in events] == list(range(1, len(events) + 1))
+    assert [event.kind for event in events].count("workflow_step.succeeded") == 6
+
+
+def test_one_of_them_may_fail(going_on: Rooms, queue: HeldQueue, workspace: UUID) -> None:
+    """Side by side with three that succeed, a fourth fails: each is written as it ended, and the join never begins."""
+    branches = [step(f"b{at}", "root", agent="broken" if at == 2 else "echo") for at in range(4)]
     definition = workflow(step("root"), *branches, step("join", *(branch.key for branch in branches)))
     run = started(definition, workspace, going_on)
+
+    queue.deliver_all(going_on)
+
+    found = {key: one["status"] for key, one in steps_of(run.run_id, workspace, going_on).items()}
+    assert [found[f"b{at}"] for at in range(4)] == ["succeeded", "succeeded", "failed", "succeeded"]
+    assert found["join"] == "skipped"
+    assert read_run(workspace, run.run_id, going_on)["status"] == "failed"
+    assert read_run(workspace, run.run_id, going_on)["steps_open"] == 0
+
+
+def test_the_others_get_their_tasks(going_on: Rooms, queue: HeldQueue, workspace: UUID) -> None:
+    """Where one step may be done at a time: of four that become ready, three are woken; the join runs once."""
+    going_on = replace(going_on, settings=going_on.settings.model_copy(update={"continue_with": 1}))
+    run = started(FAN, workspace, going_on)
 
     first = queue.deliver(queue.held.pop(0), going_on)
 

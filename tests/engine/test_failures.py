@@ -8,10 +8,11 @@ from uuid import UUID
 import pytest
 
 from shared.core.status import RunStatus
-from shared.engine.execute_step import StepOutcome, StepTask, execute_step
+from shared.engine.execute_step import StepTask, execute_step
 from shared.engine.read_run import read_agent_runs, read_run
 from shared.engine.rooms import Rooms
 from shared.engine.sweep import sweep
+from shared.engine.work_steps import StepOutcome
 from tests.support.agents import FlakyAgent
 from tests.support.queues import HeldQueue
 from tests.support.runs import events_of, started, step, steps_of, workflow

@@ -10,9 +10,9 @@ from uuid import UUID
 import pytest
 
 from shared.core.status import CallKind
-from shared.engine.execute_step import StepOutcome
 from shared.engine.read_run import read_agent_run, read_agent_runs
 from shared.engine.rooms import Rooms
+from shared.engine.work_steps import StepOutcome
 from shared.errors import FenceLostError, ProviderDownError
 from shared.trace.calls import Answer, Call
 from shared.trace.context import inside_agent_run

@@ -6,9 +6,9 @@ from uuid import UUID
 
 import pytest
 
-from shared.engine.execute_step import StepOutcome
 from shared.engine.read_run import read_run
 from shared.engine.rooms import Rooms
+from shared.engine.work_steps import StepOutcome
 from shared.errors import ConflictError
 from tests.support.queues import HeldQueue
 from tests.support.runs import events_of, started, step, steps_of, workflow

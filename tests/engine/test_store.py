@@ -10,8 +10,8 @@ from pg8000.exceptions import DatabaseError
 
 from shared.config import Settings
 from shared.core.status import RUN_MOVES, STEP_MOVES, RunStatus, StepStatus
-from shared.engine.execute_step import StepOutcome
 from shared.engine.rooms import Rooms
+from shared.engine.work_steps import StepOutcome
 from shared.errors import NotEnoughSettingsError, StoreBusyError
 from shared.store.connection import Pool, connect_url
 from shared.store.session import Store, session_for_workspace

@@ -8,8 +8,9 @@ from datetime import datetime
 from uuid import UUID
 
 from shared.core.canonical import JsonObject
-from shared.engine.execute_step import StepOutcome, StepTask, execute_step
+from shared.engine.execute_step import StepTask, execute_step
 from shared.engine.rooms import Rooms
+from shared.engine.work_steps import StepOutcome
 from shared.queue.tasks import DEFAULT_DEADLINE_S, Wake
 
 

@@ -1,0 +1,196 @@
+"""The work of one request: a step, and the steps that it makes ready, as long as there is time for whole ones.
+
+    claim (one statement) → run the agent → settle (one statement) → wake what became ready, or go on with it here
+
+No transaction is open while an agent works. Steps that become ready together are claimed together and work side by
+side on one event loop; those that end together are settled together, each in its own statement of one transaction. A
+step that goes on here costs no task and no request. Should this process die, the sweep finds its steps like any whose
+wake-up was lost, and the leases say when another may take over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from shared.core.canonical import JsonObject
+from shared.core.definitions import SYNTHESIS_NODE
+from shared.core.ids import new_id
+from shared.core.inputs import resolve_inputs
+from shared.engine.rooms import Rooms
+from shared.engine.run_agent import run_agent
+from shared.engine.settle_step import Attempt, Success, fail_or_retry, succeed_together
+from shared.errors import EngineError, FenceLostError, TerminalError, TransientError
+from shared.store.documents import as_jsonb
+from shared.store.session import Step
+
+log = logging.getLogger(__name__)
+
+
+class StepOutcome(StrEnum):
+    """What a wake-up came to. All of them are answered 200: none is a reason for the queue to deliver again."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    RETRYING = "retrying"
+    NOT_OURS = "not_ours"  # another attempt was faster, or took over
+    NOT_DUE = "not_due"  # leased or held back; a task is due when that ends
+    DONE_BEFORE = "done_before"
+    UNKNOWN = "unknown"
+
+
+class Work:
+    """The steps of one run that one request does."""
+
+    def __init__(self, workspace_id: UUID, run_id: UUID, rooms: Rooms, began: float) -> None:
+        self._workspace_id, self._run_id, self._rooms, self._began = workspace_id, run_id, rooms, began
+        self._outcomes: dict[UUID, StepOutcome] = {}
+        self._busy: list[TransientError] = []
+        self._under_way = 0
+        self._ended: list[tuple[Any, Success]] = []
+        self._group = asyncio.TaskGroup()
+
+    async def steps(self, first: Any) -> dict[UUID, StepOutcome]:
+        """Does the loaded step and what follows it. How each ended, by its id.
+
+        If the store could not take a result, the other steps still end; then that error is raised.
+        """
+        async with self._group:
+            self._start([first])
+        if self._busy:
+            raise self._busy[0]
+        return self._outcomes
+
+    def _start(self, steps: Sequence[Any]) -> None:
+        for step, attempt, given, wrong in self._claimed(steps):
+            if attempt is None:
+                self._outcomes[step.id] = StepOutcome.NOT_OURS
+            else:
+                self._under_way += 1
+                self._group.create_task(self._one(step, attempt, given, wrong))
+
+    def _claimed(self, steps: Sequence[Any]) -> list[tuple[Any, Attempt | None, JsonObject, EngineError | None]]:
+        """Claims the steps, all in one transaction and one network wait; None where somebody else was faster."""
+        resolved = [(step, new_id(), *resolved_input(step)) for step in steps]
+        moves: list[Step] = [("lock_run", {"run_id": self._run_id})]
+        moves += [("claim_step", self._claim(step, run_id, given)) for step, run_id, given, _ in resolved]
+        try:
+            _, *rows = self._rooms.store.move_all(self._workspace_id, moves)
+        except TransientError as busy:
+            self._busy.append(busy)
+            return []
+        return [
+            (step, self._attempt(step, agent_run_id, claimed), given, wrong)
+            for (step, agent_run_id, given, wrong), claimed in zip(resolved, rows, strict=True)
+        ]
+
+    def _claim(self, step: Any, agent_run_id: UUID, given: JsonObject) -> JsonObject:
+        return {
+            "run_id": self._run_id,
+            "step_id": step.id,
+            "seen_attempt": step.attempt,
+            "lease_s": self._rooms.settings.step_lease_s,
+            "agent_run_id": agent_run_id,
+            "brand_id": step.brief_jsonb.get("brand_id"),
+            "trigger_type": step.trigger_type,
+            "trigger_event_id": step.trigger_event_id,
+            "input_jsonb": as_jsonb(given),
+        }
+
+    def _attempt(self, step: Any, agent_run_id: UUID, claimed: Sequence[Any]) -> Attempt | None:
+        if not claimed:
+            return None
+        return Attempt(
+            workspace_id=self._workspace_id,
+            run_id=self._run_id,
+            step_id=step.id,
+            key=step.key,
+            number=claimed[0].attempt,
+            failures=step.failures,
+            agent_run_id=agent_run_id,
+            started=time.monotonic(),
+        )
+
+    async def _one(self, step: Any, attempt: Attempt, given: JsonObject, wrong: EngineError | None) -> None:
+        try:
+            await self._worked(step, attempt, given, wrong)
+        except TransientError as busy:
+            self._busy.append(busy)
+
+    async def _worked(self, step: Any, attempt: Attempt, given: JsonObject, wrong: EngineError | None) -> None:
+        end = None
+        if wrong is None:
+            found, step_log = await run_agent(attempt, step, given, self._rooms)
+            end = step_log.end
+            if not isinstance(found, EngineError):
+                report = found.output.get("report_md") if step.agent_name == SYNTHESIS_NODE else None
+                self._settle_soon(step, Success(attempt, found, end, report))
+                return
+            wrong = found
+        self._under_way -= 1
+        if isinstance(wrong, FenceLostError):
+            log.warning("step.fence_lost: %s attempt %d was taken over", attempt.key, attempt.number)
+            self._outcomes[step.id] = StepOutcome.NOT_OURS
+        else:
+            self._outcomes[step.id] = StepOutcome(fail_or_retry(attempt, wrong, end, self._rooms))
+
+    def _settle_soon(self, step: Any, success: Success) -> None:
+        """Steps that end in one turn of the loop are settled together."""
+        self._ended.append((step, success))
+        if len(self._ended) == 1:
+            self._group.create_task(self._settle())
+
+    async def _settle(self) -> None:
+        ended, self._ended = self._ended, []
+        self._under_way -= len(ended)
+        try:
+            self._settled(ended)
+        except TransientError as busy:
+            self._busy.append(busy)
+
+    def _settled(self, ended: Sequence[tuple[Any, Success]]) -> None:
+        follow = self._to_follow([step for step, _ in ended])
+        settled = succeed_together([success for _, success in ended], follow, self._rooms)
+        for (step, _), outcome in zip(ended, settled.ended, strict=True):
+            self._outcomes[step.id] = StepOutcome(outcome)
+        if settled.following:
+            self._start(settled.following)
+
+    def _to_follow(self, steps: Sequence[Any]) -> list[UUID]:
+        """The successors to go on with, should the settle make them ready: as many as there is room and time for."""
+        room = self._rooms.settings.continue_with - self._under_way
+        if room <= 0 or time.monotonic() - self._began > self._rooms.settings.continue_within_s:
+            return []
+        return list(dict.fromkeys(successor for step in steps for successor in step.successors[:room]))[:room]
+
+
+def resolved_input(step: Any) -> tuple[JsonObject, EngineError | None]:
+    """The step's input; or why there is none. That is a failure of the step, so it is claimed all the same."""
+    sources = step.sources or []
+    outputs = {source["key"]: source["output"] for source in sources if source["output"] is not None}
+    own = step.definition
+    try:
+        given = resolve_inputs(
+            step.key, own["input_map"], own["options"], step.brief_jsonb, outputs, [s["key"] for s in sources]
+        )
+    except TerminalError as wrong:
+        return {}, wrong
+    if step.agent_name == SYNTHESIS_NODE:
+        given = {**given, **_for_synthesis(step, sources)}
+    return given, None
+
+
+def _for_synthesis(step: Any, sources: list[JsonObject]) -> JsonObject:
+    return {
+        "workflow": step.workflow,
+        "brief": step.brief_jsonb,
+        "upstream": {
+            source["key"]: {name: source[name] for name in ("agent_name", "label", "status", "output")}
+            for source in sources
+        },
+    }
