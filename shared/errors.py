@@ -8,6 +8,7 @@
     │   ├── UnauthenticatedError    no token, or one that does not verify               401
     │   ├── ForbiddenError          a good token that may not do this                   403
     │   ├── NotFoundError           no such thing in this workspace                     404
+    │   ├── MethodNotAllowedError   the path exists, but not with this method           405
     │   ├── ConflictError           the state, or an idempotency key, says otherwise    409
     │   └── InvalidDefinitionError  a workflow definition is wrong: step and field      422
     ├── TerminalError               trying again cannot help; the step fails            200 to the queue
@@ -16,6 +17,7 @@
     │   ├── OutputInvalidError      an agent's or a model's output misses its schema
     │   ├── ModelRefusedError       the model declined, or was cut off
     │   ├── ModelRequestError       the request itself was refused (code bug, capability, key)
+    │   ├── LostTooOftenError       a step whose executor dies each time
     │   ├── NotEnoughSettingsError  a mode needs a setting that is missing
     │   └── FenceLostError          another attempt owns the step now; change nothing
     └── TransientError              trying again may help; the step is queued again     200 to the queue
@@ -165,6 +167,12 @@ class ModelRequestError(TerminalError):
     """The model's API refused the request itself: our bug, a capability gate, or a key."""
 
     code = "model_request"
+
+
+class LostTooOftenError(TerminalError):
+    """The executor died each time it did this step: whatever kills it would go on, and go on costing."""
+
+    code = "lost_too_often"
 
 
 class NotEnoughSettingsError(TerminalError):

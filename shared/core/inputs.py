@@ -25,6 +25,11 @@ _NUMBERED = re.compile(r"^step([1-9][0-9]*)$")
 _PLAIN = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$")
 
 
+LONGEST_PATH = 1000
+# What jmespath raises for a path it cannot read or follow; ValueError also for a number that JSON has no form for.
+UNREADABLE = (JMESPathError, ValueError, TypeError, ArithmeticError, RecursionError, AttributeError)
+
+
 class BadPathError(ValueError):
     """A path that cannot be read. The message says why."""
 
@@ -93,11 +98,13 @@ def _by_number(number: int, keys: Sequence[str]) -> str:
 
 def _parsed(text: str, root: str, rest: str) -> Reference:
     path = rest.removeprefix(".")
+    if len(path) > LONGEST_PATH:
+        raise BadPathError(f"is longer than {LONGEST_PATH} characters")
     if path:
         try:
             jmespath.compile(path)
-        except JMESPathError as wrong:
-            raise BadPathError(f"is not a JMESPath: {str(wrong).splitlines()[0]}") from wrong
+        except UNREADABLE as wrong:
+            raise BadPathError(f"is not a JMESPath: {_first_line(wrong)}") from wrong
     return Reference(text=text.strip(), root=root, rest=path)
 
 
@@ -154,8 +161,13 @@ def _looked_up(step_key: str, field: str, reference: Reference, roots: Mapping[s
         return value
     try:
         found = jmespath.search(reference.rest, value)
-    except JMESPathError as wrong:
-        raise nowhere(f"failed: {str(wrong).splitlines()[0]}") from wrong
+        canonical_json(found)
+    except UNREADABLE as wrong:
+        raise nowhere(f"failed: {_first_line(wrong)}") from wrong
     if found is None:
         raise nowhere("leads nowhere")
     return found
+
+
+def _first_line(wrong: Exception) -> str:
+    return (str(wrong).splitlines() or [type(wrong).__name__])[0][:200]

@@ -17,6 +17,7 @@ from uuid import UUID
 from shared.core.status import StepStatus
 from shared.engine.relay import WakeUp, wake_steps
 from shared.engine.rooms import Rooms
+from shared.engine.settle_step import close_left_over
 from shared.engine.work_steps import StepOutcome, Work
 
 log = logging.getLogger(__name__)
@@ -60,6 +61,8 @@ def _on_this_thread(work: Coroutine[Any, Any, dict[UUID, StepOutcome]]) -> dict[
 
 def _not_now(task: StepTask, step: Any, rooms: Rooms) -> StepOutcome:
     """Already final, or its run is: done. Held back or leased: a task is made for when that ends."""
+    if step.is_left_over:
+        return StepOutcome(close_left_over(task.workspace_id, step, rooms))
     if StepStatus(step.status).is_final or step.run_status != "running" or step.due_at is None:
         return StepOutcome.DONE_BEFORE
     later = WakeUp(task.workspace_id, task.run_id, task.step_id, step.attempt, due=step.due_at, reason="due")

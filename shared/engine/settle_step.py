@@ -18,7 +18,7 @@ from shared.core.scrub import scrubbed
 from shared.engine.relay import WakeUp, wake_steps
 from shared.engine.rooms import Rooms
 from shared.engine.start_run import wake_ups
-from shared.errors import AgentError, EngineError, TransientError
+from shared.errors import AgentError, EngineError, TerminalError, TransientError
 from shared.store.documents import as_jsonb, clean_text
 from shared.store.session import Step
 
@@ -109,8 +109,25 @@ def _compare_costs(attempt: Attempt, of_calls: Decimal, of_agent: Decimal) -> No
 
 def fail_or_retry(attempt: Attempt, wrong: EngineError, end: AgentRunEnd | None, rooms: Rooms) -> Ended:
     """Queues the step again if that may help and tries are left; else fails it, and with it the run."""
-    again = is_retryable(wrong) and attempt.failures + 1 < rooms.settings.max_step_attempts
-    return _retry(attempt, wrong, end, rooms) if again else _fail(attempt, wrong, end, rooms)
+    may_try = is_retryable(wrong) and attempt.failures + 1 < rooms.settings.max_step_attempts
+    if may_try and _retry(attempt, wrong, end, rooms):
+        return "retrying"
+    return _fail(attempt, wrong, end, rooms)
+
+
+def close_left_over(workspace_id: UUID, step: Any, rooms: Rooms) -> Ended:
+    """Ends a step whose executor was lost after its run had ended: nobody will claim it again."""
+    attempt = Attempt(
+        workspace_id=workspace_id,
+        run_id=step.run_id,
+        step_id=step.id,
+        key=step.key,
+        number=step.attempt,
+        failures=step.failures,
+        agent_run_id=step.agent_run_id,
+        started=time.monotonic(),
+    )
+    return _fail(attempt, TerminalError("the executor was lost after the run had ended"), None, rooms)
 
 
 def is_retryable(wrong: EngineError) -> bool:
@@ -124,7 +141,7 @@ def retry_delay_s(failures: int, wrong: EngineError, settings: Settings) -> floa
     return float(max(backoff * (1 + random.random() / 2), asked))  # noqa: S311  # spreads retries; no secret
 
 
-def _retry(attempt: Attempt, wrong: EngineError, end: AgentRunEnd | None, rooms: Rooms) -> Ended:
+def _retry(attempt: Attempt, wrong: EngineError, end: AgentRunEnd | None, rooms: Rooms) -> bool:
     rows = rooms.store.move_step(
         attempt.workspace_id,
         "retry_step",
@@ -133,7 +150,7 @@ def _retry(attempt: Attempt, wrong: EngineError, end: AgentRunEnd | None, rooms:
         grace_s=rooms.settings.sweep_grace_s,
     )
     if not rows:
-        return "not_ours"
+        return False
     (step,) = rows
     due = WakeUp(
         attempt.workspace_id,
@@ -144,7 +161,7 @@ def _retry(attempt: Attempt, wrong: EngineError, end: AgentRunEnd | None, rooms:
         reason="retry",
     )
     wake_steps(rooms, [due])
-    return "retrying"
+    return True
 
 
 def _fail(attempt: Attempt, wrong: EngineError, end: AgentRunEnd | None, rooms: Rooms) -> Ended:

@@ -25,7 +25,7 @@ from shared.core.inputs import resolve_inputs
 from shared.engine.rooms import Rooms
 from shared.engine.run_agent import run_agent
 from shared.engine.settle_step import Attempt, Success, fail_or_retry, succeed_together
-from shared.errors import EngineError, FenceLostError, TerminalError, TransientError
+from shared.errors import EngineError, FenceLostError, LostTooOftenError, TerminalError, TransientError
 from shared.store.documents import as_jsonb
 from shared.store.session import Step
 
@@ -76,7 +76,7 @@ class Work:
 
     def _claimed(self, steps: Sequence[Any]) -> list[tuple[Any, Attempt | None, JsonObject, EngineError | None]]:
         """Claims the steps, all in one transaction and one network wait; None where somebody else was faster."""
-        resolved = [(step, new_id(), *resolved_input(step)) for step in steps]
+        resolved = [(step, new_id(), *self._input_of(step)) for step in steps]
         moves: list[Step] = [("lock_run", {"run_id": self._run_id})]
         moves += [("claim_step", self._claim(step, run_id, given)) for step, run_id, given, _ in resolved]
         try:
@@ -88,6 +88,12 @@ class Work:
             (step, self._attempt(step, agent_run_id, claimed), given, wrong)
             for (step, agent_run_id, given, wrong), claimed in zip(resolved, rows, strict=True)
         ]
+
+    def _input_of(self, step: Any) -> tuple[JsonObject, EngineError | None]:
+        lost = step.attempt - step.failures
+        if lost > self._rooms.settings.max_lost_attempts:
+            return {}, LostTooOftenError(f"{lost} executors died doing this step; it is not tried again")
+        return resolved_input(step)
 
     def _claim(self, step: Any, agent_run_id: UUID, given: JsonObject) -> JsonObject:
         return {

@@ -212,9 +212,9 @@ def _close(connection: WireConnection) -> None:
 def _refuse_strong_role(connection: WireConnection) -> None:
     """The wall holds only for a role that cannot step over it (DESIGN 3): anything stronger is refused."""
     (row,) = connection.exchange([queries()["what_this_role_can"].with_values({})])[0]
-    if row.is_superuser or row.bypasses_rls or row.owns_tables:
+    if row.is_superuser or row.bypasses_rls or row.owns_tables or row.has_both:
         _close(connection)
         raise NotEnoughSettingsError(
-            f"settings: the database role {row.name!r} is a superuser, bypasses row-level security or owns tables; "
-            "run as a login that was granted army_app (or army_unscoped) and nothing more"
+            f"settings: the database role {row.name!r} is a superuser, bypasses row-level security, owns tables, "
+            "or was granted both roles; run as a login that was granted army_app (or army_unscoped) and nothing more"
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -13,6 +13,7 @@ from shared.engine.read_run import read_agent_runs, read_run
 from shared.engine.rooms import Rooms
 from shared.engine.sweep import sweep
 from shared.engine.work_steps import StepOutcome
+from shared.queue.tasks import Wake
 from tests.support.agents import FlakyAgent
 from tests.support.queues import HeldQueue
 from tests.support.runs import events_of, started, step, steps_of, workflow
@@ -162,3 +163,54 @@ def test_the_end_is_the_end(rooms: Rooms, queue: HeldQueue, workspace: UUID, sta
     assert queue.deliver(wake, rooms) == StepOutcome.DONE_BEFORE
     assert read_run(workspace, run.run_id, rooms) == before
     assert before["status"] == status
+
+
+def test_a_sibling_cannot_outlive_its_failed_run(rooms: Rooms, queue: HeldQueue, workspace: UUID) -> None:
+    """Still running when the run fails, then failing in a way that would be tried again: it ends too."""
+    run = started(workflow(step("bad", agent="broken"), step("away", agent="flaky")), workspace, rooms)
+    bad, away = queue.held
+    held = claimed_by_another(rooms, workspace, run.run_id, away)
+    queue.deliver(bad, rooms)
+    assert read_run(workspace, run.run_id, rooms)["steps_open"] == 1
+
+    outcome = queue.deliver(away, rooms)
+
+    assert held
+    assert outcome == StepOutcome.FAILED
+    found = read_run(workspace, run.run_id, rooms)
+    assert (found["status"], found["steps_open"]) == ("failed", 0)
+    assert "lost after the run had ended" in steps_of(run.run_id, workspace, rooms)["away"]["error_message"]
+    assert queue.deliver(away, rooms) == StepOutcome.DONE_BEFORE
+
+
+def test_a_step_that_kills_its_executor_is_given_up(rooms: Rooms, queue: HeldQueue, workspace: UUID) -> None:
+    """Claimed and lost again and again: after the last allowed time it fails, and says how often."""
+    few = replace(rooms, settings=rooms.settings.model_copy(update={"max_lost_attempts": 3}))
+    run = started(workflow(step("s")), workspace, few)
+    wake = queue.held.pop(0)
+    for seen in range(4):
+        assert claimed_by_another(few, workspace, run.run_id, wake, seen=seen)
+
+    assert queue.deliver(wake, few) == StepOutcome.FAILED
+
+    found = steps_of(run.run_id, workspace, rooms)["s"]
+    assert found["error_class"] == "lost_too_often"
+    assert "4 executors died" in found["error_message"]
+
+
+def claimed_by_another(rooms: Rooms, workspace: UUID, run_id: UUID, wake: Wake, *, seen: int = 0) -> bool:
+    """Another executor claims the step and dies at once: its lease is over as soon as it began."""
+    rows = rooms.store.move_step(
+        workspace,
+        "claim_step",
+        run_id=run_id,
+        step_id=UUID(wake.body["step_id"]),
+        seen_attempt=seen,
+        lease_s=0.0,
+        agent_run_id=uuid4(),
+        brand_id=None,
+        trigger_type="api",
+        trigger_event_id=None,
+        input_jsonb="{}",
+    )
+    return bool(rows)

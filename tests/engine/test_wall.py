@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from pg8000.exceptions import DatabaseError
+from pydantic import SecretStr
 
 from shared.config import Settings
 from shared.engine.read_run import read_run
@@ -16,6 +17,7 @@ from shared.store.connection import ConstraintError, Pool, connect_url
 from shared.store.session import Store, session_for_workspace, session_unscoped
 from shared.store.sql import parsed
 from shared.store.wire import Statement
+from tests.support.database import Cluster
 from tests.support.queues import HeldQueue
 from tests.support.runs import started, step, workflow
 
@@ -192,3 +194,21 @@ def test_a_role_that_could_step_over_the_wall_is_refused(settings: Settings) -> 
 
     with pytest.raises(NotEnoughSettingsError, match="row-level security"), pool.connection():
         pass
+
+
+@pytest.mark.parametrize("roles", ["army_app, army_unscoped", "army_owner"])
+def test_a_login_with_too_many_roles_is_refused(cluster: Cluster, settings: Settings, roles: str) -> None:
+    """Both roles at once, or the owner's, would let the login step over the wall by changing role."""
+    assert settings.database_owner_url is not None
+    owner = connect_url(settings.database_owner_url, "owner")
+    login = f"strong_{uuid4().hex[:8]}"
+    owner.exchange([Statement(f"create role {login} login in role {roles}")])
+    url = settings.database_owner_url.get_secret_value().replace("army_admin@", f"{login}@")
+
+    with (
+        pytest.raises(NotEnoughSettingsError, match="nothing more"),
+        Pool(lambda: connect_url(SecretStr(url), "strong"), 1).connection(),
+    ):
+        pass
+    owner.exchange([Statement(f"drop role {login}")])
+    owner.close()

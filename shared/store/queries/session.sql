@@ -8,7 +8,10 @@ select current_user::text as name,
        r.rolsuper as is_superuser,
        r.rolbypassrls as bypasses_rls,
        exists (select from pg_class c
-                where c.relowner = r.oid and c.relkind in ('r', 'p') and c.relname like 'tiktok\_%') as owns_tables
+                where c.relkind in ('r', 'p') and c.relname like 'tiktok\_%'
+                  and pg_has_role(r.oid, c.relowner, 'member')) as owns_tables,
+       (select count(*) from pg_roles g
+         where g.rolname in ('army_app', 'army_unscoped') and pg_has_role(r.oid, g.oid, 'member')) > 1 as has_both
   from pg_roles r
  where r.rolname = current_user
 

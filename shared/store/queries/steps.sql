@@ -5,8 +5,9 @@
 -- Everything needed to decide about a wake-up and to resolve the step's input. Reads only: a duplicate stops here.
 -- What the sources put out cannot change any more: they are final, or the step would not be queued.
 select s.id, r.id as run_id, s.key, s.agent_name, s.label, s.definition, s.status, s.attempt, s.failures,
-       s.successors, r.status as run_status, r.brief_jsonb, r.brief_id, r.trigger_type, r.trigger_event_id,
+       s.successors, s.agent_run_id, r.status as run_status, r.brief_jsonb, r.brief_id, r.trigger_type, r.trigger_event_id,
        c.can_claim,
+       r.status <> 'running' and s.status = 'running' and s.leased_until < now() as is_left_over,
        case when s.status = 'queued' then s.not_before else s.leased_until end as due_at,
        case when c.can_claim then (
            select jsonb_agg(jsonb_build_object('key', u.key, 'agent_name', u.agent_name, 'label', u.label,
@@ -231,9 +232,10 @@ with run as (
 select moved.status as run_status, (select count(*) from heard) as heard from step, moved;
 
 -- name: retry_step
--- A retryable failure: the step is queued again for later. Postgres owns the waiting; the queue only wakes.
+-- A retryable failure: the step is queued again for later. Postgres owns the waiting; the queue only wakes. No row if
+-- the run has ended: then there is nothing to try again for.
 with run as (
-    select workspace_id, id, version from tiktok_workflow_runs where id = :run_id::uuid
+    select workspace_id, id, version from tiktok_workflow_runs where id = :run_id::uuid and status = 'running'
 ), step as (
     update tiktok_workflow_steps s
        set status = 'queued', failures = s.failures + 1, leased_until = null, queued_at = now(),
