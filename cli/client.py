@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlencode
@@ -12,6 +13,8 @@ import urllib3
 from shared.core.canonical import Json, JsonObject
 
 TIMEOUT_S = 90.0
+STREAM_TRIES = 5
+PAGE = 1000  # what one answer of the API holds at most
 
 
 class ApiError(Exception):
@@ -26,6 +29,8 @@ class Api:
     """One API at one address, as one user."""
 
     def __init__(self, url: str, token: str) -> None:
+        if not token.isascii() or not token.isprintable():
+            raise ApiError("the token holds characters that no token has; copy it again")
         self.url = url.rstrip("/")
         self._headers = {"Authorization": f"Bearer {token}"}
         self._http = urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(connect=5, read=TIMEOUT_S))
@@ -38,25 +43,33 @@ class Api:
         headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
         return self._json("POST", path, json.dumps(body).encode(), headers)
 
+    def all_of(self, path: str, name: str) -> JsonObject:
+        """An answer with all the rows of its list `name`, page by page."""
+        answer: JsonObject = self.get(path, limit=PAGE)
+        page = answer[name]
+        while len(page) == PAGE:
+            page = self.get(path, limit=PAGE, offset=len(answer[name]))[name]
+            answer[name].extend(page)
+        return answer
+
     def _json(self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> Any:
         sent = {**self._headers, "Content-Type": "application/json", **(headers or {})}
         try:
             response = self._http.request(method, self.url + path, body=body, headers=sent)
         except urllib3.exceptions.HTTPError as failed:
             raise ApiError(f"{self.url} does not answer ({type(failed).__name__})") from failed
-        try:
-            answer = json.loads(response.data)
-        except ValueError:
-            raise ApiError(f"{method} {path}: status {response.status}, and no JSON") from None
+        answer = _document(response.data)
         if response.status >= 400:
-            raise ApiError(str(answer.get("detail", f"status {response.status}")), answer)
+            raise _refused(response.status, answer)
+        if not isinstance(answer, dict):
+            raise ApiError(f"{self.url} is not this API: {method} {path} answered {response.status} without a document")
         return answer
 
     def events(self, path: str) -> Iterator[JsonObject]:
         """The events of a stream until it ends. Comes back with `Last-Event-ID` if the connection is lost."""
         last: str | None = None
         misses = 0
-        while misses < 5:
+        while misses < STREAM_TRIES:
             try:
                 for event in self._stream(path, last):
                     last, misses = str(event["seq"]), 0
@@ -64,7 +77,8 @@ class Api:
                 return
             except urllib3.exceptions.HTTPError:
                 misses += 1
-        raise ApiError(f"the stream {path} was lost five times in a row")
+                time.sleep(0.2 * misses)
+        raise ApiError(f"the stream of the run was lost {STREAM_TRIES} times in a row; the run itself may go on")
 
     def _stream(self, path: str, last: str | None) -> Iterator[JsonObject]:
         headers = {**self._headers, "Accept": "text/event-stream"}
@@ -72,7 +86,7 @@ class Api:
             headers["Last-Event-ID"] = last
         response = self._http.request("GET", self.url + path, headers=headers, preload_content=False)
         if response.status != 200:
-            raise ApiError(f"{path}: status {response.status}")
+            raise _refused(response.status, _document(response.data))
         rest = b""
         for chunk in response.stream(amt=None):
             *blocks, rest = (rest + chunk).split(b"\n\n")
@@ -80,3 +94,16 @@ class Api:
                 data = b"".join(line[6:] for line in block.split(b"\n") if line.startswith(b"data: "))
                 if data:
                     yield json.loads(data)
+
+
+def _document(body: bytes) -> Json:
+    try:
+        return json.loads(body)
+    except ValueError:
+        return None
+
+
+def _refused(status: int, answer: Json) -> ApiError:
+    """The API's own sentence, where it sent one."""
+    problem = answer if isinstance(answer, dict) else {}
+    return ApiError(str(problem.get("detail", f"the API answered {status} and does not say why")), problem)

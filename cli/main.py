@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import io
 import json
 import signal
 import sys
 import threading
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import click
 
 from cli import show
 from cli.client import Api, ApiError
-from cli.reach import reachable_api, taken_in
+from cli.reach import reachable_api, stack_stays, taken_in
+from cli.start import checked_key, named_field, started_run
+from cli.table import plain, table
 from cli.watch import ended_run, watch_run
+from local.postgres import PostgresError
+from local.processes import StackError
 from shared.config import current_settings, process_environ
 from shared.core.canonical import JsonObject
 from shared.errors import EngineError
@@ -23,6 +29,7 @@ RUNS = "/api/dashboard/workflows/runs"
 EXIT_RUN_FAILED = 3
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+run_argument = click.argument("run_id", type=click.UUID)
 
 
 class Army(click.Group):
@@ -31,14 +38,28 @@ class Army(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except (ApiError, EngineError, OSError, RuntimeError) as failed:
-            if isinstance(failed, RuntimeError) and type(failed) is RuntimeError:
-                raise
-            raise click.ClickException(str(failed)) from failed
+        except BrokenPipeError:
+            raise  # whoever read our output has seen enough
+        except (ApiError, EngineError, OSError, PostgresError, StackError) as failed:
+            raise click.ClickException(plain(str(failed))) from failed
+
+
+def _show_version(context: click.Context, _option: click.Parameter, is_asked: bool) -> None:
+    if not is_asked:
+        return
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        click.echo(f"army {version('tiktok-army')}")
+    except PackageNotFoundError:
+        click.echo("army, from its source tree (not installed)")
+    context.exit()
 
 
 @click.group(cls=Army, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="tiktok-army")
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version, help="Show the version."
+)
 def army() -> None:
     """Durable AI agent workflows for TikTok marketing teams.
 
@@ -52,8 +73,14 @@ def _print(value: Any) -> None:
 
 
 @army.command()
-@click.option("--workers", default=2, show_default=True, help="Door processes.")
-@click.option("--sweep-every", default=5.0, show_default=True, help="Seconds between two ticks of the scheduler.")
+@click.option("--workers", default=2, show_default=True, type=click.IntRange(1, 32), help="Door processes.")
+@click.option(
+    "--sweep-every",
+    default=5.0,
+    show_default=True,
+    type=click.FloatRange(0.1, 3600),
+    help="Seconds between two ticks of the scheduler.",
+)
 def up(workers: int, sweep_every: float) -> None:
     """Run the whole cloud on this machine until Ctrl-C."""
     from local.stack import Stack
@@ -78,34 +105,31 @@ def up(workers: int, sweep_every: float) -> None:
 def demo(handle: str, as_json: bool) -> None:
     """Start everything, audit an account, and print the report and what it cost."""
     with reachable_api() as api:
-        run = _started_run(api, "profile_audit", {"handle": handle, "target_type": "own_brand"})
+        run = started_run(api, "profile_audit", {"handle": handle, "target_type": "own_brand"})
         ended = watch_run(api, run["workflow_run_id"], quiet=as_json)
         if as_json:
             _print(ended)
         else:
             _show_end(ended)
             click.echo("\nWhere to look next:")
-            click.echo(f"  army show {ended['id']}          the steps")
-            click.echo(f"  army trace {ended['id']}         every call: prompts, tokens, cost")
-            click.echo("  army run profile_audit --handle @any_handle --watch")
-            click.echo("  army run profile_audit --handle @somebody --dataset export.csv --watch")
-            click.echo("  army up                          keep everything running")
+            for command, purpose in _next_commands(ended["id"]):
+                click.echo(f"  {command:<70} {purpose}")
     _exit_as(ended)
 
 
-def _started_run(api: Api, slug: str, brief: JsonObject, key: str | None = None) -> JsonObject:
-    """A brief is handed in, and a run of it is started."""
-    taken = api.post(
-        "/api/dashboard/briefs", {"outcome": slug, **brief}, idempotency_key=f"{key}-brief" if key else None
-    )
-    asked = {"brief_id": taken["brief_id"], "workflow_slug": slug}
-    started: JsonObject = api.post("/api/dashboard/workflows/run", asked, idempotency_key=key)
-    return started
+def _next_commands(run_id: str) -> list[tuple[str, str]]:
+    return [
+        (f"army show {run_id}", "its steps"),
+        (f"army trace {run_id} --whole", "every call: prompts, answers, cost"),
+        ("army run profile_audit --handle @any_handle", "another account"),
+        ("army run profile_audit --handle @somebody --dataset export.csv", "from a file that you have"),
+        ("army up", "keep everything running"),
+    ]
 
 
 def _show_end(run: JsonObject) -> None:
     if run["report_md"]:
-        click.echo(run["report_md"])
+        click.echo(plain(run["report_md"]))
         click.echo()
     if run["status"] != "succeeded":
         show.show_run(run)
@@ -115,16 +139,6 @@ def _show_end(run: JsonObject) -> None:
 def _exit_as(run: JsonObject) -> None:
     if run["status"] != "succeeded":
         sys.exit(EXIT_RUN_FAILED)
-
-
-def _field(given: str) -> tuple[str, Any]:
-    name, equals, value = given.partition("=")
-    if not equals:
-        raise click.BadParameter(f"{given!r} must read name=value", param_hint="--field")
-    try:
-        return name, json.loads(value)
-    except ValueError:
-        return name, value
 
 
 @army.command()
@@ -142,7 +156,9 @@ def _field(given: str) -> tuple[str, Any]:
     help="Account data: a scraper export (JSON, JSONL, CSV, XLSX) or TikTok's own download (JSON, zip).",
 )
 @click.option("--field", "fields", multiple=True, metavar="NAME=VALUE", help="A further field of the brief.")
-@click.option("--idempotency-key", help="Asking again with the same key starts nothing new.")
+@click.option(
+    "--idempotency-key", metavar="TEXT", callback=checked_key, help="Asking again with the same key starts nothing new."
+)
 @click.option("--watch/--no-watch", default=None, help="Follow the run; without a running stack, always on.")
 @as_json
 def run(
@@ -150,7 +166,7 @@ def run(
     handle: str,
     target_type: str,
     notes: str | None,
-    brand_id: Any,
+    brand_id: UUID | None,
     budget_usd: str | None,
     dataset: Path | None,
     fields: tuple[str, ...],
@@ -158,7 +174,10 @@ def run(
     watch: bool | None,
     as_json: bool,
 ) -> None:
-    """Run WORKFLOW for an account. Exit code 3 if the run fails."""
+    """Run WORKFLOW for an account. Exit code 3 if the run fails.
+
+    WORKFLOW is the slug of a workflow, such as profile_audit; `army workflows` lists them.
+    """
     brief: JsonObject = {
         "handle": handle,
         "target_type": target_type,
@@ -166,38 +185,23 @@ def run(
         "brand_id": str(brand_id) if brand_id else None,
         "budget_usd": budget_usd,
         "dataset": taken_in(dataset, current_settings()) if dataset else None,
-        "fields": dict(_field(given) for given in fields),
+        "fields": dict(named_field(given) for given in fields),
     }
     with reachable_api() as api:
         given = {name: value for name, value in brief.items() if value not in (None, {})}
-        started = _started_run(api, workflow, given, idempotency_key)
+        started = started_run(api, workflow, given, idempotency_key)
         run_id = started["workflow_run_id"]
-        if watch is False and _stack_stays():
+        if watch is False and stack_stays():
             _print(started) if as_json else click.echo(f"started run {run_id}; follow it with: army show {run_id}")
             return
+        if watch is False:
+            click.echo("no stack stays up after this command, so the run is followed to its end", err=True)
         ended = watch_run(api, run_id, quiet=as_json) if watch is not None or not as_json else ended_run(api, run_id)
     if as_json:
         _print(ended)
     else:
         _show_end(ended)
     _exit_as(ended)
-
-
-def _stack_stays() -> bool:
-    """True if the run goes on after this command: a deployment, or a stack that was up before."""
-    from local.stack import running
-
-    settings = current_settings()
-    if settings.army_api_url:
-        return True
-    found = running(settings.army_home)
-    return found is not None and not _is_ours(found.pid)
-
-
-def _is_ours(pid: int) -> bool:
-    import os
-
-    return pid == os.getpid()
 
 
 @army.command()
@@ -208,47 +212,71 @@ def runs(limit: int, status: str | None, as_json: bool) -> None:
     """List runs, newest first."""
     with reachable_api() as api:
         found = api.get(RUNS, limit=limit, status=status)
-    _print(found) if as_json else show.show_runs(found["runs"])
+    _print(found) if as_json else show.show_runs(found["runs"], status)
 
 
 @army.command(name="show")
-@click.argument("run_id")
+@run_argument
 @as_json
-def show_command(run_id: str, as_json: bool) -> None:
+def show_command(run_id: UUID, as_json: bool) -> None:
     """Show one run: its brief, its steps, its cost."""
     with reachable_api() as api:
-        found = api.get(f"{RUNS}/{run_id}")
+        found = _whole_run(api, run_id)
     if as_json:
         _print(found)
+        return
+    show.show_run(found)
+    show.show_costs(found)
+    if found["report_md"]:
+        click.echo(f"the report: army report {run_id}")
+    elif found["status"] == "running":
+        click.echo("it is still running; look again in a moment")
     else:
-        show.show_run(found)
-        show.show_costs(found)
+        click.echo(f"every call and its error: army trace {run_id}")
+
+
+def _whole_run(api: Api, run_id: UUID) -> JsonObject:
+    """The run with all of its steps, of which one answer holds a thousand at most."""
+    found: JsonObject = api.get(f"{RUNS}/{run_id}")
+    if len(found["steps"]) < found["steps_total"]:
+        found["steps"] = api.all_of(f"{RUNS}/{run_id}/steps", "steps")["steps"]
+    return found
 
 
 @army.command()
-@click.argument("run_id")
+@run_argument
 @click.option("--step", help="Only this step.")
 @click.option("--whole", is_flag=True, help="Print prompts, requests and answers too.")
 @as_json
-def trace(run_id: str, step: str | None, whole: bool, as_json: bool) -> None:
+def trace(run_id: UUID, step: str | None, whole: bool, as_json: bool) -> None:
     """Show every call that a run made: model, provider, database."""
     with reachable_api() as api:
         attempts = api.get(f"{RUNS}/{run_id}/agent-runs")["agent_runs"]
+        if step is not None:
+            _check_step(step, _whole_run(api, run_id))
         chosen = [attempt for attempt in attempts if step in (None, attempt["key"])]
-        traces = [api.get(f"/api/dashboard/agent-runs/{attempt['id']}/steps", limit=1000) for attempt in chosen]
+        traces = [api.all_of(f"/api/dashboard/agent-runs/{attempt['id']}/steps", "steps") for attempt in chosen]
     if as_json:
         _print({"agent_runs": traces})
-    elif not traces:
-        raise click.ClickException(f"no agent has run{f' in step {step}' if step else ''} yet")
-    else:
-        for found in traces:
-            show.show_trace(found["agent_run"], found["steps"], whole=whole)
+        return
+    for found in traces:
+        show.show_trace(found["agent_run"], found["steps"], whole=whole)
+    if not traces:
+        click.echo(
+            f"no agent has run{f' in step {step}' if step else ''} yet; army show {run_id} says what it waits for"
+        )
+
+
+def _check_step(step: str, run: JsonObject) -> None:
+    keys = [one["key"] for one in run["steps"]]
+    if step not in keys:
+        raise ApiError(f"the run has no step {step!r}; it has: {', '.join(keys[:50])}")
 
 
 @army.command()
-@click.argument("run_id")
+@run_argument
 @as_json
-def report(run_id: str, as_json: bool) -> None:
+def report(run_id: UUID, as_json: bool) -> None:
     """Print a run's Markdown report."""
     with reachable_api() as api:
         found = api.get(f"{RUNS}/{run_id}")
@@ -257,7 +285,7 @@ def report(run_id: str, as_json: bool) -> None:
     elif found["report_md"] is None:
         raise click.ClickException(f"run {run_id} is {found['status']} and has no report; army show {run_id} says more")
     else:
-        click.echo(found["report_md"])
+        click.echo(plain(found["report_md"]))
 
 
 @army.command()
@@ -272,7 +300,8 @@ def workflows(as_json: bool) -> None:
     rows = [
         (one["slug"], one["version"], one["name"], len(one["steps"]), one["description"]) for one in found["workflows"]
     ]
-    show.table("workflows", ("slug", "version", "name", "steps", "description"), rows, numbers=("version", "steps"))
+    columns = ("slug", "version", "name", "steps", "description")
+    table("workflows", columns, rows, numbers=("version", "steps"), prose=("description",), spare=("name",))
 
 
 @army.command()
@@ -299,11 +328,17 @@ def agents(name: str | None, as_json: bool) -> None:
         )
         for agent in found
     ]
-    show.table("agents", ("name", "pattern", "model", "available", "purpose"), rows)
+    table(
+        "agents" if name is None else name,
+        ("name", "pattern", "model", "available", "purpose"),
+        rows,
+        prose=("purpose",),
+        spare=("pattern",),
+    )
     if name is not None:
         for part in ("inputs", "options", "outputs"):
             fields = [(field["name"], field["type"], field["unit"], field["description"]) for field in found[0][part]]
-            show.table(part, ("name", "type", "unit", "description"), fields)
+            table(part, ("name", "type", "unit", "description"), fields, prose=("description",))
 
 
 @army.command()
@@ -317,7 +352,10 @@ def migrate(as_json: bool) -> None:
 
 
 def main() -> None:
-    army()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that lacks a character is no reason to fail
+    army(prog_name="army")
 
 
 if __name__ == "__main__":

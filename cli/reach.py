@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from cli.client import Api
+from cli.client import Api, ApiError
 from shared.config import Settings, current_settings, process_environ
 
 SUBJECT = "local-user"
@@ -23,6 +24,8 @@ def reachable_api() -> Iterator[Api]:
     if settings.army_api_url:
         if settings.army_token is None:
             raise click.UsageError("ARMY_API_URL is set, but ARMY_TOKEN is not: it takes a user's ID token")
+        if not settings.army_api_url.startswith(("https://", "http://")):
+            raise ApiError("ARMY_API_URL must begin with https:// or http://")
         yield Api(settings.army_api_url, settings.army_token.get_secret_value())
         return
     from local.stack import Stack, running
@@ -34,6 +37,17 @@ def reachable_api() -> Iterator[Api]:
     click.echo(f"no stack runs in {settings.army_home}; starting one for this command", err=True)
     with Stack(settings.army_home, process_environ(), told=lambda line: click.echo(f"  {line}", err=True)) as stack:
         yield Api(stack.url, local_token(settings))
+
+
+def stack_stays() -> bool:
+    """True if a run goes on after this command: in a deployment, or in a stack that was up before."""
+    from local.stack import running
+
+    settings = current_settings()
+    if settings.army_api_url:
+        return True
+    found = running(settings.army_home)
+    return found is not None and found.pid != os.getpid()
 
 
 def local_token(settings: Settings) -> str:

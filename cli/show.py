@@ -2,45 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Sequence
+from datetime import datetime
 from decimal import Decimal
 
-from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
+from cli.table import console, line, plain, table
 from cli.watch import SIGNS
 from shared.core.canonical import JsonObject, canonical_json
 from shared.core.money import ZERO, show_usd
 
 EMPTY_RUNS = "no runs yet; start one with: army run profile_audit --handle @lakucosmetics --watch"
 TEXT_SHOWN = 2000
-WIDTH_OF_A_FILE = 160
-
-
-def console() -> Console:
-    """Standard output: as wide as the terminal, or wide enough for a table where it is a file or a pipe."""
-    found = Console(highlight=False)
-    return found if found.is_terminal else Console(highlight=False, width=WIDTH_OF_A_FILE)
-
-
-def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], numbers: Sequence[str] = ()) -> None:
-    """Prints a table; the columns named in `numbers` stand to the right."""
-    drawn = Table(title=title, title_justify="left")
-    for column in columns:
-        drawn.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
-    for row in rows:
-        drawn.add_row(*(escape("" if value is None else str(value)) for value in row))
-    console().print(drawn)
 
 
 def money(value: str | None) -> str:
     return "" if value is None else show_usd(Decimal(value))
 
 
-def show_runs(runs: Sequence[JsonObject]) -> None:
+def count(value: int | None) -> str:
+    return "" if value is None else f"{value:,}"
+
+
+def show_runs(runs: Sequence[JsonObject], status: str | None = None) -> None:
     if not runs:
-        console().print(EMPTY_RUNS)
+        line(f"no {status} runs; army runs lists them all" if status else EMPTY_RUNS)
         return
     rows = [
         (
@@ -51,23 +39,33 @@ def show_runs(runs: Sequence[JsonObject]) -> None:
             run["status"],
             f"{run['steps_total'] - run['steps_open']}/{run['steps_total']}",
             money(run["total_cost_usd"]),
-            run["started_at"][:19],
+            _time(run["started_at"]),
         )
         for run in runs
     ]
     columns = ("", "run", "workflow", "account", "status", "steps", "cost", "started (UTC)")
-    table("runs, newest first", columns, rows, numbers=("steps", "cost"))
+    table(
+        "runs, newest first", columns, rows, numbers=("steps", "cost"), spare=("steps", "workflow", "started (UTC)", "")
+    )
 
 
 def show_run(run: JsonObject) -> None:
-    """What was asked, where it stands, its steps, what it cost."""
-    out = console()
-    out.print(f"run        {run['id']}")
-    out.print(f"workflow   {escape(run['workflow_name'])} ({run['workflow_slug']} v{run['workflow_version']})")
-    out.print(f"brief      {escape(canonical_json(run['brief_jsonb']))}")
-    out.print(f"status     {run['status']}")
-    if run["error_message"]:
-        out.print(f"error      {run['error_class']}: {escape(run['error_message'])}")
+    """What was asked, where it stands, its steps."""
+    brief = dict(run["brief_jsonb"])
+    account = f"@{brief.pop('handle', '')}  {brief.pop('target_type', '')}".rstrip()
+    facts = {
+        "run": run["id"],
+        "workflow": f"{run['workflow_name']} ({run['workflow_slug']} v{run['workflow_version']})",
+        "account": account,
+        "brief": canonical_json(brief) if brief else "",
+        "status": f"{SIGNS.get(run['status'], '')} {run['status']}",
+        "started": f"{_time(run['started_at'])} UTC{_took(run)}",
+        "error": f"{run['error_class']}: {run['error_message']}" if run["error_message"] else "",
+    }
+    for name, value in facts.items():
+        if value:
+            line(f"{name:<10}{escape(plain(value))}")
+    line("")
     rows = [
         (
             SIGNS.get(step["status"], ""),
@@ -75,28 +73,46 @@ def show_run(run: JsonObject) -> None:
             step["key"],
             step["status"],
             step["attempt"],
-            step["latency_ms"],
+            count(step["latency_ms"]),
             money(step["cost_usd"]),
-            (step["error_message"] or "").splitlines()[0] if step["error_message"] else "",
+            _first_line(step["error_message"]),
         )
         for step in run["steps"]
     ]
-    numbers = ("idx", "attempt", "ms", "cost")
-    table("steps", ("", "idx", "step", "status", "attempt", "ms", "cost", "error"), rows, numbers=numbers)
+    columns = ("", "idx", "step", "status", "attempt", "ms", "cost", "error")
+    table("steps", columns, rows, numbers=("idx", "attempt", "ms", "cost"), prose=("error",), spare=("idx", "attempt"))
+
+
+def _time(iso: str) -> str:
+    return iso[:19].replace("T", " ")
+
+
+def _took(run: JsonObject) -> str:
+    if run["completed_at"] is None:
+        return ""
+    took = datetime.fromisoformat(run["completed_at"]) - datetime.fromisoformat(run["started_at"])
+    return f", took {took.total_seconds():.1f} s"
+
+
+def _first_line(text: str | None) -> str:
+    return (text or "").partition("\n")[0]
 
 
 def show_costs(run: JsonObject) -> None:
     """What each step's calls cost. A call whose price is unknown is marked."""
     spent = [cost for cost in run["costs"] if cost["llm_calls"]]
+    if not spent:
+        line("cost: no model has been called")
+        return
     rows = [
         (
             cost["key"],
             cost["model"] or "",
             cost["llm_calls"],
-            cost["input_tokens"],
-            cost["cache_read_tokens"],
-            cost["cache_write_tokens"],
-            cost["output_tokens"],
+            count(cost["input_tokens"]),
+            count(cost["cache_read_tokens"]),
+            count(cost["cache_write_tokens"]),
+            count(cost["output_tokens"]),
             money(cost["cost_usd"]) + ("" if cost["cost_known"] else " ?"),
         )
         for cost in spent
@@ -104,7 +120,8 @@ def show_costs(run: JsonObject) -> None:
     total = sum((Decimal(cost["cost_usd"]) for cost in run["costs"]), ZERO)
     rows.append(("total", "", sum(cost["llm_calls"] for cost in spent), "", "", "", "", show_usd(total)))
     columns = ("step", "model", "calls", "input", "cache read", "cache write", "output", "cost")
-    table("cost (US dollars, from the trace)", columns, rows, numbers=columns[2:])
+    title = "cost of model calls, in tokens and US dollars, from the trace"
+    table(title, columns, rows, numbers=columns[2:], spare=("cache write", "cache read", "model"))
 
 
 def show_trace(agent_run: JsonObject, calls: Sequence[JsonObject], *, whole: bool) -> None:
@@ -117,28 +134,30 @@ def show_trace(agent_run: JsonObject, calls: Sequence[JsonObject], *, whole: boo
             call["label"],
             call["outcome"],
             call["model"],
-            call["latency_ms"],
-            call["input_tokens"],
-            call["output_tokens"],
-            money(call["cost_usd"]),
-            call["error_message"],
+            count(call["latency_ms"]),
+            count(call["input_tokens"]),
+            count(call["output_tokens"]),
+            money(call["cost_usd"]) if call["kind"] == "llm_call" or Decimal(call["cost_usd"]) else "",
+            _first_line(call["error_message"]),
         )
         for call in calls
     ]
-    columns = ("idx", "kind", "label", "outcome", "model", "ms", "in", "out", "cost", "error")
-    table(title, columns, rows, numbers=("idx", "ms", "in", "out", "cost"))
+    columns = ("idx", "kind", "label", "outcome", "model", "ms", "tokens in", "tokens out", "cost", "error")
+    numbers = ("idx", "ms", "tokens in", "tokens out", "cost")
+    table(title, columns, rows, numbers=numbers, prose=("error",), spare=("idx", "tokens in", "tokens out", "kind"))
+    if agent_run["error_message"]:
+        line(f"error    {escape(plain(agent_run['error_message'].strip().splitlines()[-1]))}\n")
     if whole:
         for call in calls:
             _show_whole(call)
 
 
 def _show_whole(call: JsonObject) -> None:
-    out = console()
-    out.rule(f"{call['idx']} {escape(call['label'])}")
+    console().rule(f"{call['idx']} {escape(plain(call['label']))}")
     for name in ("system_prompt", "user_prompt", "response_text", "input_jsonb", "output_jsonb"):
         value = call[name]
         if value is None or (name == "output_jsonb" and call["response_text"] is not None):
             continue
-        text = value if isinstance(value, str) else canonical_json(value)
-        more = "" if len(text) <= TEXT_SHOWN else f"\n… {len(text) - TEXT_SHOWN} more characters (army trace --json)"
-        out.print(f"[bold]{name}[/bold]\n{escape(text[:TEXT_SHOWN])}{more}\n")
+        text = value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
+        more = "" if len(text) <= TEXT_SHOWN else f"\n… {len(text) - TEXT_SHOWN:,} more characters (army trace --json)"
+        line(f"[bold]{name}[/bold]\n{escape(plain(text[:TEXT_SHOWN]))}{more}\n")

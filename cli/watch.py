@@ -6,18 +6,24 @@ import time
 from decimal import Decimal
 
 import click
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.live import Live
+from rich.markup import escape
 from rich.table import Table
 
 from cli.client import Api
+from cli.table import plain
 from shared.core.canonical import JsonObject
 from shared.core.money import show_usd
+from shared.core.status import RunStatus
 
 SIGNS = {
     "pending": "·",
     "queued": "…",
     "running": "▶",
+    "waiting": "…",
+    "pending_approval": "?",
     "succeeded": "✔",
     "failed": "✘",
     "skipped": "–",
@@ -39,9 +45,11 @@ def watch_run(api: Api, run_id: str, *, quiet: bool = False) -> JsonObject:
 
 
 def ended_run(api: Api, run_id: str) -> JsonObject:
-    """The run after its end. A stream ends with the event; the row is there at the same moment."""
-    run: JsonObject = api.get(f"/api/dashboard/workflows/runs/{run_id}", wait="30s")
-    return run
+    """The run, as soon as it has ended."""
+    while True:
+        run: JsonObject = api.get(f"/api/dashboard/workflows/runs/{run_id}", wait="30s")
+        if RunStatus(run["status"]).is_final:
+            return run
 
 
 def _live(api: Api, run: JsonObject) -> None:
@@ -60,15 +68,16 @@ def _changed(event: JsonObject) -> JsonObject:
 
 
 def _table(run: JsonObject, steps: dict[str, JsonObject], seconds: float) -> Table:
-    table = Table(title=f"{run['workflow_name']}  {run['id']}  {seconds:.1f} s", title_justify="left")
-    for name, justify in (("", "left"), ("step", "left"), ("agent", "left"), ("ms", "right"), ("cost", "right")):
-        table.add_column(name, justify="right" if justify == "right" else "left")
+    title = f"{escape(plain(run['workflow_name']))}  {run['id']}  {seconds:.1f} s"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    for name in ("", "step", "agent", "ms", "cost"):
+        table.add_column(name, justify="right" if name in ("ms", "cost") else "left")
     for step in steps.values():
         cost = step.get("cost_usd")
         table.add_row(
             SIGNS.get(step["status"], step["status"]),
-            step["label"],
-            step["agent_name"],
+            escape(plain(step["label"])),
+            escape(step["agent_name"]),
             str(step.get("latency_ms") or ""),
             show_usd(Decimal(str(cost))) if cost is not None else "",
         )
@@ -76,7 +85,7 @@ def _table(run: JsonObject, steps: dict[str, JsonObject], seconds: float) -> Tab
 
 
 def _log(api: Api, run: JsonObject) -> None:
-    click.echo(f"run {run['id']}  {run['workflow_name']}", err=True)
+    click.echo(f"run {run['id']}  {plain(run['workflow_name'])}", err=True)
     for event in api.events(run["stream_url"]):
         if not event["type"].startswith("agent_run."):
             click.echo(_line(event), err=True)
@@ -91,5 +100,5 @@ def _line(event: JsonObject) -> str:
     if event.get("cost_usd") is not None and event["type"].startswith("workflow_step."):
         parts.append(show_usd(Decimal(str(event["cost_usd"]))))
     if event.get("error"):
-        parts.append(str(event["error"]).splitlines()[0])
+        parts.append(plain(str(event["error"]).partition("\n")[0]))
     return "  ".join(parts)

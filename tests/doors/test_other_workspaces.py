@@ -1,0 +1,88 @@
+"""Another workspace's things do not exist: not to read, not to run, not to list."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.doors import BRIEFS, RUN, RUNS, WORKFLOWS, Doors, Person, refusal, told
+
+
+class Owned:
+    """A workspace with one of everything."""
+
+    def __init__(self, person: Person) -> None:
+        self.brief_id = person.brief()
+        answer = person.post(RUN, {"brief_id": self.brief_id, "workflow_slug": "profile_audit"})
+        self.run_id = told(answer)["workflow_run_id"]
+        person.deliver()
+        self.agent_run_id = told(person.get(f"{RUNS}/{self.run_id}/agent-runs"))["agent_runs"][0]["id"]
+
+    @property
+    def paths(self) -> dict[str, str]:
+        return {
+            "brief": f"{BRIEFS}/{self.brief_id}",
+            "run": f"{RUNS}/{self.run_id}",
+            "run, waiting": f"{RUNS}/{self.run_id}?wait=1s",
+            "steps": f"{RUNS}/{self.run_id}/steps",
+            "agent runs": f"{RUNS}/{self.run_id}/agent-runs",
+            "stream": f"{RUNS}/{self.run_id}/stream",
+            "trace": f"/api/dashboard/agent-runs/{self.agent_run_id}/steps",
+        }
+
+
+@pytest.fixture
+def owned(person: Person) -> Owned:
+    return Owned(person)
+
+
+def test_what_a_stranger_reads_is_not_found(person: Person, stranger: Person, owned: Owned) -> None:
+    """200 for the owner, 404 for the stranger, at every path that names a thing."""
+    for name, path in owned.paths.items():
+        assert person.get(path).status_code == 200, name
+        problem = refusal(stranger.get(path), 404)
+        assert "in this workspace" in problem["detail"], name
+
+
+def test_a_stranger_lists_nothing(stranger: Person, owned: Owned) -> None:
+    """Neither briefs nor runs."""
+    assert told(stranger.get(BRIEFS)) == {"briefs": []}
+    assert told(stranger.get(RUNS)) == {"runs": []}
+
+
+def test_a_stranger_cannot_run_a_brief(person: Person, stranger: Person, owned: Owned) -> None:
+    """404, and neither workspace has a row more."""
+    with person.writes_nothing(), stranger.writes_nothing():
+        refusal(stranger.post(RUN, {"brief_id": owned.brief_id, "workflow_slug": "profile_audit"}), 404)
+
+
+def test_a_stored_definition_stays_at_home(person: Person, stranger: Person) -> None:
+    """A stranger neither sees nor runs it."""
+    own = {"slug": "own_one", "name": "Own", "steps": [{"key": "a", "agent_name": "account_health"}]}
+    person.post(WORKFLOWS, own)
+
+    assert "own_one" not in {one["slug"] for one in told(stranger.get(WORKFLOWS))["workflows"]}
+    refusal(stranger.post(RUN, {"workflow_slug": "own_one", "handle": "a"}), 422)
+
+
+def test_a_task_that_names_the_wrong_workspace_does_nothing(person: Person, stranger: Person) -> None:
+    """The queue's own token does not lead across: the step is unknown there, and still to do here."""
+    run_id = person.run()
+    (step,) = [one for one in told(person.get(f"{RUNS}/{run_id}"))["steps"] if one["status"] == "queued"]
+    body = {"workspace_id": str(stranger.workspace), "run_id": run_id, "step_id": step["id"]}
+
+    with stranger.writes_nothing():
+        answer = stranger.post("/tasks/step", body)
+
+    assert told(answer) == {"outcome": "unknown"}
+    person.deliver()
+    assert told(person.get(f"{RUNS}/{run_id}"))["status"] == "succeeded"
+
+
+def test_the_sweep_wakes_every_workspace(doors: Doors, person: Person) -> None:
+    """The scheduler's tick is nobody's: it answers with numbers, and says nothing of whose steps they are."""
+    person.run()
+
+    answer = doors.knock("POST", "/tasks/sweep", doors.task_token)
+
+    assert answer.status_code == 200
+    assert set(told(answer)) == {"woken", "is_full"}
