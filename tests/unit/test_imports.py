@@ -1,0 +1,57 @@
+"""What loading a door does: no thread, no socket, no heavy client. The server forks afterwards, and starts cold."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+LOOK = """
+import json, os, sys, threading
+import {module}
+paths = [f"/proc/self/fd/{{fd}}" for fd in os.listdir("/proc/self/fd")]
+fds = [os.readlink(path) for path in paths if os.path.lexists(path)]
+print(json.dumps({{
+    "modules": sorted(sys.modules),
+    "threads": [thread.name for thread in threading.enumerate()],
+    "sockets": [fd for fd in fds if fd.startswith("socket:")],
+}}))
+"""
+HEAVY = {
+    "anthropic",
+    "grpc",
+    "google.cloud.tasks_v2",
+    "google.cloud.sql.connector",
+    "sqlalchemy",
+    "alembic",
+    "openpyxl",
+}
+DOORS = ["functions.brief_intake.main", "functions.step_executor.main", "functions.dashboard.main"]
+
+
+@cache
+def loaded(module: str) -> Any:
+    command = [sys.executable, "-W", "ignore", "-c", LOOK.format(module=module)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_loading_a_door_starts_nothing(door: str) -> None:
+    """One thread, no socket: what is made at import does not survive the server's fork."""
+    found = loaded(door)
+
+    assert found["threads"] == ["MainThread"]
+    assert found["sockets"] == []
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_loading_a_door_loads_no_heavy_client(door: str) -> None:
+    """Models, queue, connector, migrations and spreadsheets are loaded where they are first used."""
+    assert HEAVY & set(loaded(door)["modules"]) == set()
