@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import signal
 import sys
 import threading
@@ -15,6 +14,8 @@ import click
 
 from cli import show
 from cli.client import Api, ApiError
+from cli.control import COMMANDS
+from cli.options import EXIT_RUN_FAILED, RUNS, as_json, print_json, run_argument
 from cli.reach import reachable_api, stack_stays, taken_in
 from cli.start import checked_key, named_field, started_run
 from cli.table import plain, table
@@ -24,12 +25,6 @@ from local.processes import StackError
 from shared.config import current_settings, process_environ
 from shared.core.canonical import JsonObject
 from shared.errors import EngineError
-
-RUNS = "/api/dashboard/workflows/runs"
-EXIT_RUN_FAILED = 3
-
-as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
-run_argument = click.argument("run_id", type=click.UUID)
 
 
 class Army(click.Group):
@@ -68,8 +63,8 @@ def army() -> None:
     """
 
 
-def _print(value: Any) -> None:
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+for command in COMMANDS:
+    army.add_command(command)
 
 
 @army.command()
@@ -108,7 +103,7 @@ def demo(handle: str, as_json: bool) -> None:
         run = started_run(api, "profile_audit", {"handle": handle, "target_type": "own_brand"})
         ended = watch_run(api, run["workflow_run_id"], quiet=as_json)
         if as_json:
-            _print(ended)
+            print_json(ended)
         else:
             _show_end(ended)
             click.echo("\nWhere to look next:")
@@ -192,13 +187,13 @@ def run(
         started = started_run(api, workflow, given, idempotency_key)
         run_id = started["workflow_run_id"]
         if watch is False and stack_stays():
-            _print(started) if as_json else click.echo(f"started run {run_id}; follow it with: army show {run_id}")
+            print_json(started) if as_json else click.echo(f"started run {run_id}; follow it with: army show {run_id}")
             return
         if watch is False:
             click.echo("no stack stays up after this command, so the run is followed to its end", err=True)
         ended = watch_run(api, run_id, quiet=as_json) if watch is not None or not as_json else ended_run(api, run_id)
     if as_json:
-        _print(ended)
+        print_json(ended)
     else:
         _show_end(ended)
     _exit_as(ended)
@@ -212,7 +207,7 @@ def runs(limit: int, status: str | None, as_json: bool) -> None:
     """List runs, newest first."""
     with reachable_api() as api:
         found = api.get(RUNS, limit=limit, status=status)
-    _print(found) if as_json else show.show_runs(found["runs"], status)
+    print_json(found) if as_json else show.show_runs(found["runs"], status)
 
 
 @army.command(name="show")
@@ -223,7 +218,7 @@ def show_command(run_id: UUID, as_json: bool) -> None:
     with reachable_api() as api:
         found = _whole_run(api, run_id)
     if as_json:
-        _print(found)
+        print_json(found)
         return
     show.show_run(found)
     show.show_costs(found)
@@ -257,7 +252,7 @@ def trace(run_id: UUID, step: str | None, whole: bool, as_json: bool) -> None:
         chosen = [attempt for attempt in attempts if step in (None, attempt["key"])]
         traces = [api.all_of(f"/api/dashboard/agent-runs/{attempt['id']}/steps", "steps") for attempt in chosen]
     if as_json:
-        _print({"agent_runs": traces})
+        print_json({"agent_runs": traces})
         return
     for found in traces:
         show.show_trace(found["agent_run"], found["steps"], whole=whole)
@@ -281,7 +276,7 @@ def report(run_id: UUID, as_json: bool) -> None:
     with reachable_api() as api:
         found = api.get(f"{RUNS}/{run_id}")
     if as_json:
-        _print({"id": found["id"], "status": found["status"], "report_md": found["report_md"]})
+        print_json({"id": found["id"], "status": found["status"], "report_md": found["report_md"]})
     elif found["report_md"] is None:
         raise click.ClickException(f"run {run_id} is {found['status']} and has no report; army show {run_id} says more")
     else:
@@ -295,7 +290,7 @@ def workflows(as_json: bool) -> None:
     with reachable_api() as api:
         found = api.get("/api/dashboard/workflows")
     if as_json:
-        _print(found)
+        print_json(found)
         return
     rows = [
         (one["slug"], one["version"], one["name"], len(one["steps"]), one["description"]) for one in found["workflows"]
@@ -316,7 +311,7 @@ def agents(name: str | None, as_json: bool) -> None:
         if not found:
             raise click.ClickException(f"there is no agent {name!r}; army agents lists them")
     if as_json:
-        _print({"agents": found})
+        print_json({"agents": found})
         return
     rows = [
         (
@@ -348,7 +343,7 @@ def migrate(as_json: bool) -> None:
     from shared.store.migrate import migrate as bring_up
 
     revision = bring_up(current_settings())
-    _print({"revision": revision}) if as_json else click.echo(f"the schema is at revision {revision}")
+    print_json({"revision": revision}) if as_json else click.echo(f"the schema is at revision {revision}")
 
 
 def main() -> None:

@@ -58,7 +58,8 @@ def show_run(run: JsonObject) -> None:
         "workflow": f"{run['workflow_name']} ({run['workflow_slug']} v{run['workflow_version']})",
         "account": account,
         "brief": canonical_json(brief) if brief else "",
-        "status": f"{SIGNS.get(run['status'], '')} {run['status']}",
+        "status": f"{SIGNS.get(run['status'], '')} {run['status']}{_held(run)}",
+        "from": _origin(run),
         "started": f"{_time(run['started_at'])} UTC{_took(run)}",
         "error": f"{run['error_class']}: {run['error_message']}" if run["error_message"] else "",
     }
@@ -92,6 +93,23 @@ def _took(run: JsonObject) -> str:
         return ""
     took = datetime.fromisoformat(run["completed_at"]) - datetime.fromisoformat(run["started_at"])
     return f", took {took.total_seconds():.1f} s"
+
+
+def _held(run: JsonObject) -> str:
+    """What keeps a running run from going on."""
+    if run["status"] == "running" and run["cancel_requested_at"]:
+        return f", being cancelled by {plain(run['cancelled_by'])}"
+    if run["status"] == "running" and run["paused_at"]:
+        what = "" if run["paused_scope"] == "run" else f", with its {run['paused_scope']},"
+        return f", paused{what} by {plain(run['paused_by'])}"
+    return ""
+
+
+def _origin(run: JsonObject) -> str:
+    """The run that this one does a part of again."""
+    if run["forked_from_run_id"] is None:
+        return ""
+    return f"{run['fork_kind']} of {run['forked_from_run_id']} at {', '.join(run['forked_at_steps'])}"
 
 
 def _first_line(text: str | None) -> str:
@@ -144,12 +162,21 @@ def show_trace(agent_run: JsonObject, calls: Sequence[JsonObject], *, whole: boo
     ]
     columns = ("idx", "kind", "label", "outcome", "model", "ms", "tokens in", "tokens out", "cost", "error")
     numbers = ("idx", "ms", "tokens in", "tokens out", "cost")
-    table(title, columns, rows, numbers=numbers, prose=("error",), spare=("idx", "tokens in", "tokens out", "kind"))
-    if agent_run["error_message"]:
-        line(f"error    {escape(plain(agent_run['error_message'].strip().splitlines()[-1]))}\n")
+    if rows:
+        table(title, columns, rows, numbers=numbers, prose=("error",), spare=("idx", "tokens in", "tokens out", "kind"))
+    else:
+        line(f"[bold]{escape(plain(title))}[/bold]\nno call was made\n")
+    _show_error(agent_run)
     if whole:
         for call in calls:
             _show_whole(call)
+
+
+def _show_error(agent_run: JsonObject) -> None:
+    """The last line of what an agent run failed with: above it stands the traceback, which --json has."""
+    lines = (agent_run["error_message"] or "").strip().splitlines()
+    if lines:
+        line(f"error     {escape(plain(lines[-1]))}\n")
 
 
 def _show_whole(call: JsonObject) -> None:

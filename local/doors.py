@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -19,10 +20,16 @@ PATHS = (
     ("/api/dashboard/agents/catalog", "dashboard"),
     ("/api/", "brief_intake"),
 )
+# What is done to a run, beside what is read of it.
+CONTROL = re.compile(
+    r"/api/dashboard/workflows/runs/[^/]+/(cancel|pause|resume|restart|fork|redrive|redrive-estimate)/?"
+)
 
 
 def door_for(path: str) -> str:
     """The door that a path belongs to; what belongs nowhere gets the intake door's 404."""
+    if CONTROL.fullmatch(path):
+        return "brief_intake"
     matching = [(prefix, door) for prefix, door in PATHS if path.startswith(prefix)]
     return max(matching, key=lambda found: len(found[0]))[1] if matching else "brief_intake"
 

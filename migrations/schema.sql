@@ -24,6 +24,18 @@ CREATE TYPE public.call_outcome AS ENUM (
     'failed'
 );
 ALTER TYPE public.call_outcome OWNER TO army_owner;
+CREATE TYPE public.fork_kind AS ENUM (
+    'restart',
+    'redrive',
+    'fork'
+);
+ALTER TYPE public.fork_kind OWNER TO army_owner;
+CREATE TYPE public.pause_scope AS ENUM (
+    'run',
+    'workflow',
+    'workspace'
+);
+ALTER TYPE public.pause_scope OWNER TO army_owner;
 CREATE TYPE public.run_status AS ENUM (
     'running',
     'succeeded',
@@ -263,6 +275,18 @@ CREATE TABLE public.tiktok_outbox (
 );
 ALTER TABLE ONLY public.tiktok_outbox FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_outbox OWNER TO army_owner;
+CREATE TABLE public.tiktok_pauses (
+    workspace_id uuid NOT NULL,
+    scope public.pause_scope NOT NULL,
+    workflow_slug text NOT NULL,
+    paused_by text NOT NULL,
+    reason text,
+    paused_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT tiktok_pauses_check CHECK (((workflow_slug = ''::text) = (scope = 'workspace'::public.pause_scope))),
+    CONSTRAINT tiktok_pauses_scope_check CHECK ((scope <> 'run'::public.pause_scope))
+);
+ALTER TABLE ONLY public.tiktok_pauses FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.tiktok_pauses OWNER TO army_owner;
 CREATE TABLE public.tiktok_texts (
     workspace_id uuid NOT NULL,
     sha256 text NOT NULL,
@@ -309,13 +333,23 @@ CREATE TABLE public.tiktok_workflow_runs (
     idempotency_key text,
     request_digest text NOT NULL,
     started_at timestamp with time zone DEFAULT now() NOT NULL,
-    completed_at timestamp with time zone
+    completed_at timestamp with time zone,
+    cancelled_by text,
+    cancel_reason text,
+    paused_scope public.pause_scope,
+    paused_by text,
+    pause_reason text,
+    fork_kind public.fork_kind,
+    forked_from_run_id uuid,
+    forked_at_steps text[]
 )
 WITH (fillfactor='70', toast_tuple_target='256', autovacuum_analyze_scale_factor='0.05');
 ALTER TABLE ONLY public.tiktok_workflow_runs ALTER COLUMN brief_jsonb SET STORAGE EXTERNAL;
 ALTER TABLE ONLY public.tiktok_workflow_runs FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_workflow_runs OWNER TO army_owner;
 COMMENT ON COLUMN public.tiktok_workflow_runs.version IS 'counts the events of this run: the next one gets version + 1';
+COMMENT ON COLUMN public.tiktok_workflow_runs.paused_scope IS 'what was paused: this run alone, its workflow, or the whole workspace; resuming that one resumes it';
+COMMENT ON COLUMN public.tiktok_workflow_runs.forked_at_steps IS 'the steps from which on this run does again what the earlier one did; all before them are taken over';
 CREATE TABLE public.tiktok_workflow_steps (
     workspace_id uuid NOT NULL,
     id uuid NOT NULL,
@@ -343,7 +377,10 @@ CREATE TABLE public.tiktok_workflow_steps (
     error_message text,
     queued_at timestamp with time zone,
     started_at timestamp with time zone,
-    completed_at timestamp with time zone
+    completed_at timestamp with time zone,
+    cancel_requested_at timestamp with time zone,
+    taken_from uuid,
+    earlier_steps uuid[]
 )
 WITH (fillfactor='60', autovacuum_analyze_scale_factor='0.05');
 ALTER TABLE ONLY public.tiktok_workflow_steps FORCE ROW LEVEL SECURITY;
@@ -353,6 +390,9 @@ COMMENT ON COLUMN public.tiktok_workflow_steps.sources IS 'ids of the steps whos
 COMMENT ON COLUMN public.tiktok_workflow_steps.attempt IS 'counts claims, and is the fence: a settle that names another changes nothing';
 COMMENT ON COLUMN public.tiktok_workflow_steps.failures IS 'counts business failures only: a crash consumes no attempt of the retry policy';
 COMMENT ON COLUMN public.tiktok_workflow_steps.output_jsonb IS 'null where an agent ran: its agent run holds the input and the output, once';
+COMMENT ON COLUMN public.tiktok_workflow_steps.cancel_requested_at IS 'set with the run''s, so that a step at work finds it in its own row';
+COMMENT ON COLUMN public.tiktok_workflow_steps.taken_from IS 'the step of an earlier run whose output this one has, without having run';
+COMMENT ON COLUMN public.tiktok_workflow_steps.earlier_steps IS 'the steps of earlier runs that this one does again, nearest first: their journals answer its calls';
 CREATE TABLE public.tiktok_workflows (
     workspace_id uuid NOT NULL,
     digest text NOT NULL,
@@ -394,6 +434,8 @@ ALTER TABLE ONLY public.tiktok_metrics
     ADD CONSTRAINT tiktok_metrics_workspace_id_account_handle_as_of_key UNIQUE (workspace_id, account_handle, as_of);
 ALTER TABLE ONLY public.tiktok_outbox
     ADD CONSTRAINT tiktok_outbox_pkey PRIMARY KEY (workspace_id, subject_id, seq);
+ALTER TABLE ONLY public.tiktok_pauses
+    ADD CONSTRAINT tiktok_pauses_pkey PRIMARY KEY (workspace_id, scope, workflow_slug);
 ALTER TABLE ONLY public.tiktok_texts
     ADD CONSTRAINT tiktok_texts_pkey PRIMARY KEY (workspace_id, sha256);
 ALTER TABLE ONLY public.tiktok_wake_ups
@@ -415,6 +457,7 @@ CREATE INDEX tiktok_agent_steps_of_step ON public.tiktok_agent_steps USING btree
 CREATE INDEX tiktok_alerts_newest ON public.tiktok_alerts USING btree (workspace_id, created_at DESC);
 CREATE INDEX tiktok_briefs_newest ON public.tiktok_briefs USING btree (workspace_id, created_at DESC);
 CREATE INDEX tiktok_wake_ups_due ON public.tiktok_wake_ups USING btree (wake_at);
+CREATE INDEX tiktok_workflow_runs_forks ON public.tiktok_workflow_runs USING btree (workspace_id, forked_from_run_id) WHERE (forked_from_run_id IS NOT NULL);
 CREATE INDEX tiktok_workflow_runs_newest ON public.tiktok_workflow_runs USING btree (workspace_id, started_at DESC);
 CREATE INDEX tiktok_workflows_newest ON public.tiktok_workflows USING btree (workspace_id, slug, version DESC, created_at DESC);
 CREATE TRIGGER only_legal_run_moves BEFORE UPDATE OF status ON public.tiktok_workflow_runs FOR EACH ROW EXECUTE FUNCTION public.hold_run_line();
@@ -433,6 +476,8 @@ ALTER TABLE ONLY public.tiktok_workflow_runs
     ADD CONSTRAINT tiktok_workflow_runs_workspace_id_brief_id_fkey FOREIGN KEY (workspace_id, brief_id) REFERENCES public.tiktok_briefs(workspace_id, id);
 ALTER TABLE ONLY public.tiktok_workflow_runs
     ADD CONSTRAINT tiktok_workflow_runs_workspace_id_definition_digest_fkey FOREIGN KEY (workspace_id, definition_digest) REFERENCES public.tiktok_workflows(workspace_id, digest);
+ALTER TABLE ONLY public.tiktok_workflow_runs
+    ADD CONSTRAINT tiktok_workflow_runs_workspace_id_forked_from_run_id_fkey FOREIGN KEY (workspace_id, forked_from_run_id) REFERENCES public.tiktok_workflow_runs(workspace_id, id);
 ALTER TABLE ONLY public.tiktok_workflow_steps
     ADD CONSTRAINT tiktok_workflow_steps_workspace_id_workflow_run_id_fkey FOREIGN KEY (workspace_id, workflow_run_id) REFERENCES public.tiktok_workflow_runs(workspace_id, id);
 CREATE POLICY every_workspace ON public.tiktok_accounts TO army_unscoped USING (true) WITH CHECK (true);
@@ -443,6 +488,7 @@ CREATE POLICY every_workspace ON public.tiktok_brands TO army_unscoped USING (tr
 CREATE POLICY every_workspace ON public.tiktok_briefs TO army_unscoped USING (true) WITH CHECK (true);
 CREATE POLICY every_workspace ON public.tiktok_metrics TO army_unscoped USING (true) WITH CHECK (true);
 CREATE POLICY every_workspace ON public.tiktok_outbox TO army_unscoped USING (true) WITH CHECK (true);
+CREATE POLICY every_workspace ON public.tiktok_pauses TO army_unscoped USING (true) WITH CHECK (true);
 CREATE POLICY every_workspace ON public.tiktok_texts TO army_unscoped USING (true) WITH CHECK (true);
 CREATE POLICY every_workspace ON public.tiktok_wake_ups TO army_unscoped USING (true) WITH CHECK (true);
 CREATE POLICY every_workspace ON public.tiktok_workflow_runs TO army_unscoped USING (true) WITH CHECK (true);
@@ -456,6 +502,7 @@ CREATE POLICY own_workspace ON public.tiktok_brands TO army_app USING ((workspac
 CREATE POLICY own_workspace ON public.tiktok_briefs TO army_app USING ((workspace_id = public.app_workspace_id())) WITH CHECK ((workspace_id = public.app_workspace_id()));
 CREATE POLICY own_workspace ON public.tiktok_metrics TO army_app USING ((workspace_id = public.app_workspace_id())) WITH CHECK ((workspace_id = public.app_workspace_id()));
 CREATE POLICY own_workspace ON public.tiktok_outbox TO army_app USING ((workspace_id = public.app_workspace_id())) WITH CHECK ((workspace_id = public.app_workspace_id()));
+CREATE POLICY own_workspace ON public.tiktok_pauses TO army_app USING ((workspace_id = public.app_workspace_id())) WITH CHECK ((workspace_id = public.app_workspace_id()));
 CREATE POLICY own_workspace ON public.tiktok_texts TO army_app USING ((workspace_id = public.app_workspace_id())) WITH CHECK ((workspace_id = public.app_workspace_id()));
 CREATE POLICY own_workspace ON public.tiktok_wake_ups TO army_app USING ((workspace_id = public.app_workspace_id())) WITH CHECK ((workspace_id = public.app_workspace_id()));
 CREATE POLICY own_workspace ON public.tiktok_workflow_runs TO army_app USING ((workspace_id = public.app_workspace_id())) WITH CHECK ((workspace_id = public.app_workspace_id()));
@@ -469,6 +516,7 @@ ALTER TABLE public.tiktok_brands ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_briefs ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_metrics ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_outbox ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.tiktok_pauses ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_texts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_wake_ups ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_workflow_runs ENABLE ROW LEVEL SECURITY;
@@ -485,6 +533,7 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.tiktok_brands TO army_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.tiktok_briefs TO army_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.tiktok_metrics TO army_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.tiktok_outbox TO army_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.tiktok_pauses TO army_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.tiktok_texts TO army_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.tiktok_wake_ups TO army_app;
 GRANT SELECT,UPDATE ON TABLE public.tiktok_wake_ups TO army_unscoped;

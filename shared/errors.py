@@ -19,6 +19,7 @@
     │   ├── ModelRequestError       the request itself was refused (code bug, capability, key)
     │   ├── LostTooOftenError       a step whose executor dies each time
     │   ├── NotEnoughSettingsError  a mode needs a setting that is missing
+    │   ├── RunCancelledError       the run was cancelled: begin nothing more
     │   └── FenceLostError          another attempt owns the step now; change nothing
     └── TransientError              trying again may help; the step is queued again     200 to the queue
         ├── ModelBusyError          rate limited, overloaded, timed out
@@ -179,6 +180,12 @@ class NotEnoughSettingsError(TerminalError):
     """A mode was chosen whose settings are missing. Names them all."""
 
     code = "settings_missing"
+
+
+class RunCancelledError(TerminalError):
+    """The run was cancelled while this step was at work. Nothing more is begun or paid for it."""
+
+    code = "run_cancelled"
 
 
 class FenceLostError(TerminalError):

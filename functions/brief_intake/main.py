@@ -1,17 +1,36 @@
-"""The intake door: briefs, workflows, and the runs they start."""
+"""The intake door: briefs, workflows, the runs they start, and what a person may do to a run."""
 
 from __future__ import annotations
+
+from uuid import UUID
 
 import flask
 import functions_framework
 
+from shared.engine import control
+from shared.engine import pause_scope as scopes
+from shared.engine import restart_run as repeating
 from shared.engine import take_brief as intake
+from shared.engine.earlier_run import Again, Kind, estimate
 from shared.engine.read_run import shown_row, stream_url
 from shared.engine.start_run import StartedRun
 from shared.errors import NotFoundError
 from shared.web.body import parse_fields
 from shared.web.door import Answer, Call, Door, from_user
-from shared.web.requests import BriefFields, NewAgentRun, NewBrief, NewRun, NewWorkflow, Page
+from shared.web.requests import (
+    BriefFields,
+    FailedRuns,
+    NewAgentRun,
+    NewBrief,
+    NewFork,
+    NewRun,
+    NewWorkflow,
+    Page,
+    Reason,
+    Redrive,
+    RedriveEstimate,
+    Restart,
+)
 from shared.workflows.check import check_definition
 from shared.workflows.seeded import SEEDED_WORKFLOWS
 
@@ -80,6 +99,98 @@ def store_workflow(call: Call) -> Answer:
     check_definition(call.body)
     digest = intake.store_workflow(call.body, _caller(call), call.rooms)
     return Answer({"slug": call.body.slug, "version": call.body.version, "digest": digest}, status=201)
+
+
+def _ask(call: Call) -> control.Ask:
+    return control.Ask(call.workspace_id, call.id_named("run_id"), call.created_by, call.body.reason)
+
+
+@door.route("POST", "/api/dashboard/workflows/runs/<run_id>/cancel", caller=from_user, body=Reason)
+def cancel(call: Call) -> Answer:
+    """202: what is at work ends within about two seconds; the run's stream tells when."""
+    return Answer(control.cancel_run(_ask(call), call.rooms), status=202)
+
+
+@door.route("POST", "/api/dashboard/workflows/runs/<run_id>/pause", caller=from_user, body=Reason)
+def pause(call: Call) -> Answer:
+    return Answer(control.pause_run(_ask(call), call.rooms))
+
+
+@door.route("POST", "/api/dashboard/workflows/runs/<run_id>/resume", caller=from_user, body=Reason)
+def resume(call: Call) -> Answer:
+    return Answer(control.resume_run(_ask(call), call.rooms))
+
+
+@door.route("POST", "/api/dashboard/workflows/runs/<run_id>/restart", caller=from_user, body=Restart)
+def restart(call: Call) -> Answer:
+    again = Again("restart", call.id_named("run_id"), call.body.from_step, call.body.fresh)
+    return _run_answer(repeating.repeat_run(again, _caller(call), call.rooms))
+
+
+@door.route("POST", "/api/dashboard/workflows/runs/<run_id>/redrive", caller=from_user, body=Redrive)
+def redrive(call: Call) -> Answer:
+    again = Again("redrive", call.id_named("run_id"), is_fresh=call.body.fresh)
+    return _run_answer(repeating.repeat_run(again, _caller(call), call.rooms))
+
+
+@door.route("POST", "/api/dashboard/workflows/runs/<run_id>/fork", caller=from_user, body=NewFork)
+def fork(call: Call) -> Answer:
+    asked: NewFork = call.body
+    run_id, changes = call.id_named("run_id"), asked.brief.changes()
+    again = Again("fork", run_id, asked.from_step, asked.fresh, brief=changes, options=asked.options)
+    return _run_answer(repeating.repeat_run(again, _caller(call), call.rooms))
+
+
+@door.route("GET", "/api/dashboard/workflows/runs/<run_id>/redrive-estimate", caller=from_user, query=RedriveEstimate)
+def redrive_estimate(call: Call) -> Answer:
+    """What it may cost, in US dollars. Starts nothing."""
+    kind: Kind = "redrive" if call.query.from_step is None else "restart"
+    again = Again(kind, call.id_named("run_id"), call.query.from_step, call.query.fresh)
+    return Answer(estimate(call.workspace_id, again, call.rooms))
+
+
+def _failed(call: Call, asked: FailedRuns) -> list[UUID]:
+    return repeating.runs_to_redrive(call.workspace_id, asked.workflow_slug, asked.error_class, asked.limit, call.rooms)
+
+
+@door.route("GET", "/api/dashboard/workflows/redrive-estimate", caller=from_user, query=FailedRuns)
+def redrives_estimate(call: Call) -> Answer:
+    """What redriving the failed runs may cost together. Starts nothing."""
+    return Answer(repeating.estimate_redrives(call.workspace_id, _failed(call, call.query), call.rooms))
+
+
+@door.route("POST", "/api/dashboard/workflows/redrive", caller=from_user, body=FailedRuns)
+def redrives(call: Call) -> Answer:
+    """Each failed run once: those that were redriven already are passed over."""
+    return Answer(repeating.redrive_runs(_failed(call, call.body), _caller(call), call.rooms), status=202)
+
+
+@door.route("POST", "/api/dashboard/workflows/<name>/pause", caller=from_user, body=Reason)
+def pause_workflow(call: Call) -> Answer:
+    """Holds the workflow's runs, and those yet to start."""
+    slug = intake.definition_of(call.names["name"], call.workspace_id, call.rooms).slug
+    return Answer(scopes.pause_scope(call.workspace_id, slug, call.created_by, call.body.reason, call.rooms))
+
+
+@door.route("POST", "/api/dashboard/workflows/<name>/resume", caller=from_user, body=Reason)
+def resume_workflow(call: Call) -> Answer:
+    return Answer(scopes.resume_scope(call.workspace_id, call.names["name"], call.created_by, call.rooms))
+
+
+@door.route("POST", "/api/dashboard/workspace/pause", caller=from_user, body=Reason)
+def pause_workspace(call: Call) -> Answer:
+    """Holds every run, and those yet to start."""
+    return Answer(scopes.pause_scope(call.workspace_id, None, call.created_by, call.body.reason, call.rooms))
+
+
+@door.route("POST", "/api/dashboard/workspace/resume", caller=from_user, body=Reason)
+def resume_workspace(call: Call) -> Answer:
+    return Answer(scopes.resume_scope(call.workspace_id, None, call.created_by, call.rooms))
+
+
+@door.route("GET", "/api/dashboard/pauses", caller=from_user)
+def list_pauses(call: Call) -> Answer:
+    return Answer({"pauses": scopes.read_pauses(call.workspace_id, call.rooms)})
 
 
 @functions_framework.http

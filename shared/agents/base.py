@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from shared.core.canonical import JsonObject
 from shared.core.money import ZERO
 from shared.core.status import AgentRunStatus, TriggerType
-from shared.errors import AgentError, FenceLostError, InvalidInputError, OutputInvalidError
+from shared.errors import AgentError, FenceLostError, InvalidInputError, OutputInvalidError, RunCancelledError
 from shared.trace.context import inside_agent_run
 from shared.trace.journal import Journal, close_journal, open_journal
 
@@ -103,7 +103,7 @@ class BaseAgent(ABC):
         """The only entry point (A002): row before, context set, `_execute`, row after, context reset by token.
 
         Raises `AgentError` for whatever `_execute` raised (A009); its `retryable` says whether trying again may help.
-        Only a lost fence passes as it is: then another attempt owns the step, and nothing more is written.
+        Only a lost fence and a cancelled run pass as they are: then this attempt writes nothing more.
         """
         agent_run_id = log.open(self.name, ctx)
         started = time.monotonic()
@@ -111,7 +111,7 @@ class BaseAgent(ABC):
         try:
             with inside_agent_run(agent_run_id, ctx.workspace_id, self.name):
                 result = self._checked(await self._execute(self._accepted(ctx)))
-        except FenceLostError:
+        except (FenceLostError, RunCancelledError):
             raise
         except Exception as cause:
             log.close(agent_run_id, self.name, ctx, _failed(started))

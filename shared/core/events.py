@@ -16,18 +16,23 @@ class EventKind(StrEnum):
     RUN_REPORT_READY = "workflow_run.report_ready"
     RUN_COMPLETED = "workflow_run.completed"
     RUN_FAILED = "workflow_run.failed"
+    RUN_CANCELLING = "workflow_run.cancelling"
+    RUN_CANCELLED = "workflow_run.cancelled"
+    RUN_PAUSED = "workflow_run.paused"
+    RUN_RESUMED = "workflow_run.resumed"
     STEP_STARTED = "workflow_step.started"
     STEP_SUCCEEDED = "workflow_step.succeeded"
     STEP_FAILED = "workflow_step.failed"
     STEP_RETRYING = "workflow_step.retrying"
     STEP_SKIPPED = "workflow_step.skipped"
+    STEP_CANCELLED = "workflow_step.cancelled"
     STEP_PENDING_APPROVAL = "workflow_step.pending_approval"
     AGENT_RUN_STARTED = "agent_run.started"
     AGENT_RUN_SUCCEEDED = "agent_run.succeeded"
     AGENT_RUN_FAILED = "agent_run.failed"
 
 
-FINAL_RUN_EVENTS = frozenset({EventKind.RUN_COMPLETED, EventKind.RUN_FAILED})
+FINAL_RUN_EVENTS = frozenset({EventKind.RUN_COMPLETED, EventKind.RUN_FAILED, EventKind.RUN_CANCELLED})
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from uuid import UUID
 from shared.core.status import StepStatus
 from shared.engine.relay import WakeUp, wake_steps
 from shared.engine.rooms import Rooms
-from shared.engine.settle_step import close_left_over
+from shared.engine.settle_step import cancel_attempt, close_left_over, left_behind
 from shared.engine.work_steps import StepOutcome, Work
 
 log = logging.getLogger(__name__)
@@ -59,10 +59,28 @@ def _on_this_thread(work: Coroutine[Any, Any, dict[UUID, StepOutcome]]) -> dict[
     return runner.run(work)
 
 
+def end_loop() -> None:
+    """Closes this thread's event loop and the connections bound to it: for a thread that ends before its process."""
+    if hasattr(_local, "runner"):
+        _local.runner.close()
+        del _local.runner
+
+
+def _is_cancelled(task: StepTask, step: Any, rooms: Rooms) -> bool:
+    """Ends a step of a cancelled run whose executor was lost. False while that executor still holds its lease."""
+    return cancel_attempt(left_behind(task.workspace_id, step), rooms, is_lost=True) == "cancelled"
+
+
 def _not_now(task: StepTask, step: Any, rooms: Rooms) -> StepOutcome:
     """Already final, or its run is: done. Held back or leased: a task is made for when that ends."""
     if step.is_left_over:
         return StepOutcome(close_left_over(task.workspace_id, step, rooms))
+    if step.is_to_cancel and _is_cancelled(task, step, rooms):
+        return StepOutcome.CANCELLED
+    if step.is_paused and rooms.store.move_step(
+        task.workspace_id, "park_step", run_id=task.run_id, step_id=task.step_id
+    ):
+        return StepOutcome.PAUSED
     if StepStatus(step.status).is_final or step.run_status != "running" or step.due_at is None:
         return StepOutcome.DONE_BEFORE
     later = WakeUp(task.workspace_id, task.run_id, task.step_id, step.attempt, due=step.due_at, reason="due")

@@ -1,10 +1,12 @@
-"""Keeps the leases of the steps this process works on, so that a step may take longer than one lease."""
+"""Keeps the leases of the steps this process works on, so that a step may take longer than one lease; and tells a step
+at work that its run was cancelled."""
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from uuid import UUID
@@ -14,6 +16,9 @@ from shared.errors import EngineError
 
 log = logging.getLogger(__name__)
 
+LOOK_S = 0.75  # how often a step at work is looked at, so that it ends within two seconds of a cancel
+IDLE_S = 30.0  # how long the thread stays without a step to look at
+
 
 @dataclass(frozen=True, slots=True)
 class Lease:
@@ -22,18 +27,36 @@ class Lease:
     attempt: int
 
 
+@dataclass(slots=True)
+class _Held:
+    """A lease, and how to stop the work under it. `look_at` is on this process's own monotonic clock."""
+
+    lease: Lease
+    rooms: Rooms
+    stop: Callable[[], None]
+    look_at: float
+
+    @property
+    def pause_s(self) -> float:
+        return min(LOOK_S, self.rooms.settings.step_lease_s / 3)
+
+
 class LeaseKeeper:
-    """One thread a process, started with the first lease. It renews every held lease three times a lease's length."""
+    """One thread a process, started with the first lease. A step that is done within a second is never looked at."""
 
     def __init__(self) -> None:
-        self._held: dict[Lease, Rooms] = {}
+        self._held: dict[Lease, _Held] = {}
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
 
     @contextmanager
-    def holding(self, rooms: Rooms, lease: Lease) -> Iterator[None]:
+    def holding(self, rooms: Rooms, lease: Lease, stop: Callable[[], None]) -> Iterator[None]:
+        """Keeps the lease for as long as the block lasts. `stop` is called on another thread if the run is cancelled,
+        until the block ends."""
+        held = _Held(lease, rooms, stop, 0.0)
+        held.look_at = time.monotonic() + held.pause_s
         with self._changed:
-            self._held[lease] = rooms
+            self._held[lease] = held
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._keep, name="leases", daemon=True)
                 self._thread.start()
@@ -44,29 +67,41 @@ class LeaseKeeper:
                 self._held.pop(lease, None)
 
     def _keep(self) -> None:
+        idle_since = time.monotonic()
         while True:
             with self._changed:
-                pause = min((rooms.settings.step_lease_s for rooms in self._held.values()), default=30.0) / 3
-                self._changed.wait(pause)
-                held = dict(self._held)
-            for lease, rooms in held.items():
-                self._renew(lease, rooms)
+                now = time.monotonic()
+                if self._held:
+                    idle_since = now
+                elif now - idle_since > IDLE_S:
+                    self._thread = None
+                    return
+                self._changed.wait(min((held.pause_s for held in self._held.values()), default=LOOK_S) / 2)
+                now = time.monotonic()
+                due = [held for held in self._held.values() if held.look_at <= now]
+            for held in due:
+                self._look(held)
 
-    def _renew(self, lease: Lease, rooms: Rooms) -> None:
+    def _look(self, held: _Held) -> None:
+        lease = held.lease
         try:
-            kept = rooms.store.move(
+            ours = held.rooms.store.move(
                 lease.workspace_id,
-                "renew_lease",
+                "keep_lease",
                 step_id=lease.step_id,
                 attempt=lease.attempt,
-                lease_s=rooms.settings.step_lease_s,
+                lease_s=held.rooms.settings.step_lease_s,
             )
         except EngineError as failed:
             log.warning("lease.renew_failed: step %s (%s)", lease.step_id, failed.code)
             return
-        if not kept:
+        finally:
+            held.look_at = time.monotonic() + held.pause_s
+        if not ours:
             with self._changed:
                 self._held.pop(lease, None)
+        elif ours[0].is_cancelled:
+            held.stop()
 
 
 KEEPER = LeaseKeeper()

@@ -47,7 +47,7 @@ def read_run(workspace_id: UUID, run_id: UUID, rooms: Rooms, *, steps_shown: int
         ],
     )
     if not runs:
-        raise _no_run(run_id)
+        raise no_run(run_id)
     return {
         **shown_row(runs[0]),
         "steps": [shown_row(step) for step in steps],
@@ -67,11 +67,11 @@ def _rows_of_run(workspace_id: UUID, run_id: UUID, rooms: Rooms, name: str, **va
         workspace_id, [("run_status", {"run_id": run_id}), (name, {"run_id": run_id, **values})]
     )
     if not runs:
-        raise _no_run(run_id)
+        raise no_run(run_id)
     return [shown_row(row) for row in rows]
 
 
-def _no_run(run_id: UUID) -> NotFoundError:
+def no_run(run_id: UUID) -> NotFoundError:
     return NotFoundError(f"run_id: there is no run {run_id} in this workspace")
 
 
@@ -117,7 +117,7 @@ def stream_run(workspace_id: UUID, run_id: UUID, after: int, rooms: Rooms) -> It
     misses nothing. The first look happens here, so that an unknown run is a 404 and not an empty stream.
     """
     if not rooms.store.move(workspace_id, "run_status", run_id=run_id):
-        raise _no_run(run_id)
+        raise no_run(run_id)
     return _events(workspace_id, run_id, after, rooms)
 
 

@@ -18,7 +18,7 @@ from shared.core.scrub import scrubbed
 from shared.engine.relay import WakeUp, wake_steps
 from shared.engine.rooms import Rooms
 from shared.engine.start_run import wake_ups
-from shared.errors import AgentError, EngineError, TerminalError, TransientError
+from shared.errors import AgentError, EngineError, RunCancelledError, TerminalError, TransientError
 from shared.store.documents import as_jsonb, clean_text
 from shared.store.session import Step
 
@@ -27,8 +27,9 @@ log = logging.getLogger(__name__)
 MAX_DELAY_S = 3600.0
 MESSAGE_CHARACTERS = 10_000
 TRACEBACK_CHARACTERS = 100_000
+CANCELLED_AT_WORK = "the run was cancelled while this step was at work"
 
-Ended = Literal["succeeded", "failed", "retrying", "not_ours"]
+Ended = Literal["succeeded", "failed", "retrying", "cancelled", "not_ours"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,11 @@ def succeed_together(successes: Sequence[Success], follow: Sequence[UUID], rooms
     here = {step.id for step in following}
     ready = [wake for move in settled if move for wake in wake_ups(workspace_id, run_id, move[0].ready)]
     wake_steps(rooms, [wake for wake in ready if wake.step_id not in here])
-    return Settled(["succeeded" if move else "not_ours" for move in settled], following)
+    ended = [
+        "succeeded" if move else cancel_attempt(success.attempt, rooms, end=success.end, result=success.result)
+        for success, move in zip(successes, settled, strict=True)
+    ]
+    return Settled(ended, following)
 
 
 def _success(success: Success, rooms: Rooms) -> dict[str, Any]:
@@ -109,6 +114,8 @@ def _compare_costs(attempt: Attempt, of_calls: Decimal, of_agent: Decimal) -> No
 
 def fail_or_retry(attempt: Attempt, wrong: EngineError, end: AgentRunEnd | None, rooms: Rooms) -> Ended:
     """Queues the step again if that may help and tries are left; else fails it, and with it the run."""
+    if isinstance(wrong, RunCancelledError):
+        return cancel_attempt(attempt, rooms, end=end)
     may_try = is_retryable(wrong) and attempt.failures + 1 < rooms.settings.max_step_attempts
     if may_try and _retry(attempt, wrong, end, rooms):
         return "retrying"
@@ -117,7 +124,13 @@ def fail_or_retry(attempt: Attempt, wrong: EngineError, end: AgentRunEnd | None,
 
 def close_left_over(workspace_id: UUID, step: Any, rooms: Rooms) -> Ended:
     """Ends a step whose executor was lost after its run had ended: nobody will claim it again."""
-    attempt = Attempt(
+    lost = left_behind(workspace_id, step)
+    return _fail(lost, TerminalError("the executor was lost after the run had ended"), None, rooms)
+
+
+def left_behind(workspace_id: UUID, step: Any) -> Attempt:
+    """The attempt that a loaded step stands at."""
+    return Attempt(
         workspace_id=workspace_id,
         run_id=step.run_id,
         step_id=step.id,
@@ -127,7 +140,6 @@ def close_left_over(workspace_id: UUID, step: Any, rooms: Rooms) -> Ended:
         agent_run_id=step.agent_run_id,
         started=time.monotonic(),
     )
-    return _fail(attempt, TerminalError("the executor was lost after the run had ended"), None, rooms)
 
 
 def is_retryable(wrong: EngineError) -> bool:
@@ -166,7 +178,35 @@ def _retry(attempt: Attempt, wrong: EngineError, end: AgentRunEnd | None, rooms:
 
 def _fail(attempt: Attempt, wrong: EngineError, end: AgentRunEnd | None, rooms: Rooms) -> Ended:
     rows = rooms.store.move_step(attempt.workspace_id, "fail_step", **_failure(attempt, wrong, end, rooms.settings))
-    return "failed" if rows else "not_ours"
+    return "failed" if rows else cancel_attempt(attempt, rooms, end=end)
+
+
+def cancel_attempt(
+    attempt: Attempt,
+    rooms: Rooms,
+    *,
+    end: AgentRunEnd | None = None,
+    result: AgentResult | None = None,
+    is_lost: bool = False,
+) -> Ended:
+    """Ends an attempt whose run was cancelled; the last one ends the run. `not_ours` if that is not so.
+
+    What it had put out is kept on its agent run. With `is_lost`, only if the lease of its executor is over.
+    """
+    rows = rooms.store.move_step(
+        attempt.workspace_id,
+        "cancel_step",
+        run_id=attempt.run_id,
+        step_id=attempt.step_id,
+        attempt=attempt.number,
+        agent_run_id=attempt.agent_run_id,
+        output_jsonb=None if result is None else as_jsonb(result.output),
+        model_used=None if result is None else result.model_used,
+        latency_ms=end.latency_ms if end else _since(attempt),
+        error_message="its executor was lost, and the run was cancelled" if is_lost else CANCELLED_AT_WORK,
+        is_lost=is_lost,
+    )
+    return "cancelled" if rows else "not_ours"
 
 
 def _failure(attempt: Attempt, wrong: EngineError, end: AgentRunEnd | None, settings: Settings) -> dict[str, Any]:

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
-from shared.core.canonical import JsonObject, digest_of
+from shared.core.canonical import Json, JsonObject, digest_of
 from shared.core.definitions import SYNTHESIS_NODE, WorkflowDef, WorkflowStepDef
 from shared.core.graph import execution_order, successors_of
 from shared.core.ids import new_id
@@ -19,6 +19,31 @@ from shared.engine.relay import WakeUp, wake_steps
 from shared.engine.rooms import Rooms
 from shared.errors import ConflictError
 from shared.store.documents import as_jsonb
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierStep:
+    """A step of the run that this one was forked from. `is_taken`: its output is taken over, it is not done again.
+
+    `remembered` are the steps whose journals may answer the calls of this one, nearest first.
+    """
+
+    step_id: UUID
+    agent_run_id: UUID | None
+    output: Json
+    is_taken: bool
+    remembered: tuple[UUID, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Fork:
+    """Where a run begins that does a part of an earlier one again. `steps` by their keys."""
+
+    kind: Literal["restart", "redrive", "fork"]
+    run_id: UUID
+    at_steps: tuple[str, ...]
+    is_fresh: bool
+    steps: Mapping[str, EarlierStep]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,18 +59,21 @@ class RunRequest:
     trigger_event_id: str | None = None
     budget_usd: Decimal | None = None
     idempotency_key: str | None = None
+    fork: Fork | None = None
 
     @property
     def digest(self) -> str:
         """What the request asks for: two requests with one idempotency key must agree in it."""
-        return digest_of(
-            {
-                "definition": self.definition.digest,
-                "brief_id": str(self.brief_id),
-                "brief": self.brief,
-                "budget_usd": str(self.budget_usd),
-            }
-        )
+        asked = {
+            "definition": self.definition.digest,
+            "brief_id": str(self.brief_id),
+            "brief": self.brief,
+            "budget_usd": str(self.budget_usd),
+        }
+        if self.fork is not None:
+            own = (self.fork.kind, str(self.fork.run_id), *self.fork.at_steps, str(self.fork.is_fresh))
+            asked["fork"] = list(own)
+        return digest_of(asked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +88,10 @@ def start_run(request: RunRequest, rooms: Rooms) -> StartedRun:
 
     Raises `ConflictError` if the key was used for another request.
     """
-    rows = rooms.store.move(request.workspace_id, "start_run", **_values(request, rooms))
+    _, rows = rooms.store.move_all(
+        request.workspace_id,
+        [("lock_starts", {"workspace_id": request.workspace_id}), ("start_run", _values(request, rooms))],
+    )
     if not rows:
         return _started_before(request, rooms)
     (run,) = rows
@@ -80,8 +111,9 @@ def _started_before(request: RunRequest, rooms: Rooms) -> StartedRun:
     return StartedRun(run_id=run.id, started_at=run.started_at, is_new=False)
 
 
-def _values(request: RunRequest, rooms: Rooms) -> Mapping[str, Any]:
-    definition = request.definition
+def _values(request: RunRequest, rooms: Rooms) -> dict[str, Any]:
+    definition, fork = request.definition, request.fork
+    taken = sum(step.is_taken for step in fork.steps.values()) if fork else 0
     return {
         "workspace_id": request.workspace_id,
         "run_id": new_id(),
@@ -97,16 +129,22 @@ def _values(request: RunRequest, rooms: Rooms) -> Mapping[str, Any]:
         "trigger_event_id": request.trigger_event_id,
         "budget_usd": request.budget_usd,
         "steps_total": len(definition.steps),
+        "steps_open": len(definition.steps) - taken,
+        "fork_kind": fork.kind if fork else None,
+        "forked_from_run_id": fork.run_id if fork else None,
+        "forked_at_steps": as_jsonb(list(fork.at_steps)) if fork else None,
         "created_by": request.created_by,
         "idempotency_key": request.idempotency_key,
         "request_digest": request.digest,
-        "steps": as_jsonb(step_rows(definition)),
+        "steps": as_jsonb(step_rows(definition, fork)),
         "grace_s": rooms.settings.sweep_grace_s,
     }
 
 
-def step_rows(definition: WorkflowDef) -> list[JsonObject]:
+def step_rows(definition: WorkflowDef, fork: Fork | None = None) -> list[JsonObject]:
     """The steps as rows, in execution order. Each holds all it needs, so that no step ever loads the whole run."""
+    earlier = fork.steps if fork else {}
+    taken = {key for key, step in earlier.items() if step.is_taken}
     by_key = {step.key: step for step in definition.steps}
     depends_on = {step.key: tuple(dict.fromkeys(step.depends_on)) for step in definition.steps}
     after = successors_of(depends_on)
@@ -123,10 +161,20 @@ def step_rows(definition: WorkflowDef) -> list[JsonObject]:
             "depends_on": depends_on[key],
             "successors": [ids[name] for name in after[key]],
             "sources": [ids[name] for name in sources_of(by_key[key], keys)],
-            "waiting_on": len(depends_on[key]),
+            "waiting_on": len(set(depends_on[key]) - taken),
+            **(_from_earlier(earlier[key]) if key in earlier else {}),
         }
         for idx, key in enumerate(execution_order(depends_on))
     ]
+
+
+def _from_earlier(step: EarlierStep) -> JsonObject:
+    """What a step of a forked run has from the earlier one; of a step that is done again, no more than its memory."""
+    memory = {"earlier_steps": [str(step_id) for step_id in step.remembered] or None}
+    if not step.is_taken:
+        return memory
+    agent_run = None if step.agent_run_id is None else str(step.agent_run_id)
+    return {**memory, "taken_from": str(step.step_id), "agent_run_id": agent_run, "output_jsonb": step.output}
 
 
 def _own_part(step: WorkflowStepDef, keys: list[str]) -> JsonObject:

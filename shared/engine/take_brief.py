@@ -44,7 +44,7 @@ def take_brief(outcome: str, brief: JsonObject, fields: JsonObject, caller: Call
     `brief` holds the brief's own fields, `fields` what agents may need besides.
     """
     definition_of(outcome, caller.workspace_id, rooms, field="outcome")
-    _check_subject(brief, caller, rooms)
+    check_subject(brief, caller, rooms)
     digest = digest_of({"outcome": outcome, "brief": brief, "fields": fields})
     rows = rooms.store.move(
         caller.workspace_id,
@@ -85,7 +85,7 @@ def definition_of(slug: str, workspace_id: UUID, rooms: Rooms, *, field: str = "
     return SEEDED_WORKFLOWS[slug]
 
 
-def _check_subject(brief: JsonObject, caller: Caller, rooms: Rooms) -> None:
+def check_subject(brief: JsonObject, caller: Caller, rooms: Rooms) -> None:
     """The account, its dataset and the brand that a brief names are there. Raises `InvalidInputError`."""
     brand_id, dataset = brief.get("brand_id"), brief.get("dataset")
     if brand_id is not None and not rooms.store.move(caller.workspace_id, "load_brand", brand_id=brand_id):
@@ -107,7 +107,7 @@ def run_stored_brief(brief_id: UUID, slug: str, caller: Caller, rooms: Rooms) ->
     if not rows:
         raise NotFoundError(f"brief_id: there is no brief {brief_id} in this workspace")
     brief = brief_of_row(rows[0])
-    _check_subject(brief, caller, rooms)
+    check_subject(brief, caller, rooms)
     return _started(definition, brief, caller, rooms, brief_id=brief_id, budget_usd=rows[0].budget_usd)
 
 
@@ -127,7 +127,7 @@ def brief_of_row(row: Any) -> JsonObject:
 def run_ad_hoc(slug: str, brief: JsonObject, budget_usd: Decimal | None, caller: Caller, rooms: Rooms) -> StartedRun:
     """Starts a run without a stored brief (X14)."""
     definition = definition_of(slug, caller.workspace_id, rooms)
-    _check_subject(brief, caller, rooms)
+    check_subject(brief, caller, rooms)
     return _started(definition, brief, caller, rooms, budget_usd=budget_usd)
 
 
@@ -146,7 +146,7 @@ def run_one_agent(name: str, given: Mapping[str, Any], caller: Caller, rooms: Ro
         parsed = agent.parse_input(agent.Input, given).model_dump(mode="json", exclude_unset=True)
         if "handle" in parsed:
             parsed["handle"] = normal_handle(parsed["handle"])
-        _check_subject(parsed, caller, rooms)
+        check_subject(parsed, caller, rooms)
     except InvalidInputError as wrong:
         raise InvalidInputError(f"input.{wrong.field}", wrong.problem) from wrong
     step = WorkflowStepDef(key=name, agent_name=name)

@@ -38,8 +38,10 @@ class StepOutcome(StrEnum):
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     RETRYING = "retrying"
+    CANCELLED = "cancelled"
     NOT_OURS = "not_ours"  # another attempt was faster, or took over
     NOT_DUE = "not_due"  # leased or held back; a task is due when that ends
+    PAUSED = "paused"  # resuming wakes it
     DONE_BEFORE = "done_before"
     UNKNOWN = "unknown"
 

@@ -19,7 +19,7 @@ from uuid import UUID
 from shared.core.canonical import Json
 from shared.core.ids import new_id
 from shared.core.status import CallKind, CallOutcome
-from shared.errors import FenceLostError
+from shared.errors import FenceLostError, RunCancelledError
 from shared.trace.calls import Answer, Call
 from shared.trace.context import current_agent_run_id, current_workspace_id, next_step_idx
 
@@ -52,7 +52,8 @@ class Remembered:
 
 
 class JournalStore(Protocol):
-    """Where rows go. Each method commits before it returns, and raises `FenceLostError` if the step is not ours."""
+    """Where rows go. Each method commits before it returns. A step that is not ours any more raises `FenceLostError`,
+    one whose run was cancelled `RunCancelledError`."""
 
     def begin(self, row: Row) -> None: ...
 
@@ -103,7 +104,7 @@ class Journal:
         write = self._store.finish if row.call.billable else self._store.record
         try:
             answer = await act()
-        except FenceLostError:
+        except (FenceLostError, RunCancelledError):
             raise
         except Exception as failed:
             told = f"{type(failed).__name__}: {failed}"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
 from shared.core.canonical import JsonObject, text_digest
 from shared.core.status import CallOutcome
-from shared.errors import FenceLostError
+from shared.errors import FenceLostError, RunCancelledError
 from shared.store.documents import as_jsonb, clean_text
 from shared.store.session import Store
 from shared.trace.calls import Answer, Usage
@@ -25,7 +26,7 @@ class StepRecorder:
         self._lease: JsonObject = {"lease_s": lease_s}
 
     def begin(self, row: Row) -> None:
-        """Writes `started` before a billable call. Raises `FenceLostError` if the step is not ours: nothing is paid."""
+        """Writes `started` before a billable call. Raises if the step is not ours or is cancelled: nothing is paid."""
         values = {**_asked(row), **self._fence, **self._lease}
         self._expect_one(self._store.move(self._workspace_id, "begin_call", **values))
 
@@ -55,14 +56,27 @@ class StepRecorder:
     def doubt(self, remembered: Remembered) -> None:
         self._store.move(self._workspace_id, "doubt_call", id=remembered.id, agent_run_id=remembered.agent_run_id)
 
-    def remembered(self, run_id: UUID) -> dict[tuple[str, int], Remembered]:
-        """What earlier attempts of this step left in the journal."""
-        rows = self._store.move(self._workspace_id, "remembered_calls", run_id=run_id, step_id=self._fence["step_id"])
+    def remembered(self, run_id: UUID, earlier_steps: Sequence[UUID] = ()) -> dict[tuple[str, int], Remembered]:
+        """What earlier attempts of this step left in the journal, and the steps of earlier runs that it does again.
+
+        Where several answered the same call, the nearest one is taken: this step's own, then `earlier_steps` in order.
+        """
+        found = self._rows("remembered_calls", run_id=run_id, step_id=self._fence["step_id"])
+        for step_id in earlier_steps:
+            found = {**self._rows("calls_of_earlier_step", step_id=step_id), **found}
+        return found
+
+    def _rows(self, query: str, **values: UUID) -> dict[tuple[str, int], Remembered]:
+        rows = self._store.move(self._workspace_id, query, **values)
         return {(row.call_digest, row.occurrence): _remembered(row) for row in rows}
 
     def _expect_one(self, rows: list[Any]) -> None:
-        if not rows:
-            raise FenceLostError("another attempt owns this step now")
+        if rows:
+            return
+        ours = self._store.move(self._workspace_id, "why_not_ours", **self._fence)
+        if ours and ours[0].is_cancelled:
+            raise RunCancelledError("the run was cancelled")
+        raise FenceLostError("another attempt owns this step now")
 
 
 def _asked(row: Row) -> JsonObject:

@@ -35,6 +35,15 @@ def _handle(text: str) -> str:
         raise ValueError(wrong.problem) from None
 
 
+def _checked_names(fields: dict[str, Any]) -> dict[str, Any]:
+    for name in fields:
+        if not FIELD_NAME.fullmatch(name):
+            raise ValueError(f"{name[:64]!r} is not a field name: use lower case letters, digits and _")
+        if name in RESERVED_FIELDS:
+            raise ValueError(f"{name!r} is a field of the brief itself")
+    return fields
+
+
 class BriefFields(Request):
     """What a brief says (B055): the account, what it is to us, and what an agent may need besides."""
 
@@ -54,12 +63,7 @@ class BriefFields(Request):
     @field_validator("fields")
     @classmethod
     def _named_well(cls, fields: dict[str, Any]) -> dict[str, Any]:
-        for name in fields:
-            if not FIELD_NAME.fullmatch(name):
-                raise ValueError(f"{name[:64]!r} is not a field name: use lower case letters, digits and _")
-            if name in RESERVED_FIELDS:
-                raise ValueError(f"{name!r} is a field of the brief itself")
-        return fields
+        return _checked_names(fields)
 
     def as_brief(self) -> dict[str, Any]:
         """What the steps of a run see as `brief.x`."""
@@ -112,6 +116,84 @@ class NewWorkflow(WorkflowDef):
     """`POST /api/dashboard/workflows`: a definition to store."""
 
     version: Annotated[int, Field(ge=1, le=MAX_VERSION, strict=True)] = 1
+
+
+class Reason(Request):
+    """Cancel, pause and resume: why, in the person's words."""
+
+    reason: Annotated[str, Field(min_length=1, max_length=500)] | None = None
+
+
+StepKey = Annotated[str, Field(min_length=1, max_length=64)]
+Options = Annotated[dict[str, Any], Field(max_length=50)]
+
+
+class Redrive(Request):
+    """`POST …/runs/{id}/redrive`: what did not succeed, again; if `fresh`, also the calls that were answered."""
+
+    fresh: bool = False
+
+
+class Restart(Redrive):
+    """`POST …/runs/{id}/restart`: a step of the run, and all that comes after it, again."""
+
+    from_step: StepKey
+
+
+class RedriveEstimate(Redrive):
+    """`GET …/runs/{id}/redrive-estimate`: of a redrive; with `from_step`, of a restart from there."""
+
+    from_step: StepKey | None = None
+
+
+class BriefChanges(Request):
+    """Fields of a brief to change. An explicit null takes an optional one out."""
+
+    handle: Annotated[str, Field(min_length=1, max_length=65)] | None = None
+    target_type: TargetType | None = None
+    notes: Annotated[str, Field(max_length=10_000)] | None = None
+    brand_id: UUID | None = None
+    dataset: Annotated[str, Field(min_length=1, max_length=255)] | None = None
+    fields: Annotated[dict[str, Any], Field(max_length=50)] = {}
+
+    @field_validator("handle")
+    @classmethod
+    def _normal(cls, handle: str | None) -> str:
+        if handle is None:
+            raise ValueError("may be changed, but not taken out")
+        return _handle(handle)
+
+    @field_validator("fields")
+    @classmethod
+    def _named_well(cls, fields: dict[str, Any]) -> dict[str, Any]:
+        return _checked_names(fields)
+
+    def changes(self) -> dict[str, Any]:
+        own = self.model_dump(mode="json", exclude={"fields"}, exclude_unset=True)
+        return {**self.fields, **own}
+
+
+class NewFork(Request):
+    """`POST …/runs/{id}/fork`: from a step on, with another brief, or with other options of steps."""
+
+    from_step: StepKey
+    brief: BriefChanges = BriefChanges()
+    options: Annotated[dict[StepKey, Options], Field(max_length=100)] = {}
+    fresh: bool = False
+
+    @model_validator(mode="after")
+    def _changes_something(self) -> NewFork:
+        if not self.brief.changes() and not any(self.options.values()):
+            raise InvalidInputError("brief", "must change something, or options must; to do the same again, restart")
+        return self
+
+
+class FailedRuns(Request):
+    """Which failed runs: of a workflow, of a class of errors, newest first."""
+
+    workflow_slug: Slug | None = None
+    error_class: Slug | None = None
+    limit: Annotated[int, Field(ge=1, le=100)] = 50
 
 
 class StepWakeUp(Request):

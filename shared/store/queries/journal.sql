@@ -1,8 +1,9 @@
 -- name: begin_call
--- A billable call is about to be made. No row back: the step is not ours any more, so nothing may be paid for it.
+-- A billable call is about to be made. No row back: the step is not ours any more, or its run is cancelled, so nothing
+-- may be paid for it.
 with ours as (
     select workspace_id, id, workflow_run_id, leased_until from tiktok_workflow_steps
-     where id = :step_id::uuid and attempt = :attempt::int and status = 'running'
+     where id = :step_id::uuid and attempt = :attempt::int and status = 'running' and cancel_requested_at is null
 ), renewed as (
     update tiktok_workflow_steps s
        set leased_until = now() + make_interval(secs => :lease_s::float8)
@@ -26,7 +27,7 @@ returning id;
 
 -- name: finish_call
 -- The answer, or the failure, of a call that was begun. If the step was taken over meanwhile, the answer is kept as
--- wasted: it was paid for, and nobody will use it.
+-- wasted: it was paid for, and nobody will use it. That also ends the doubt, if the new attempt had marked the call.
 update tiktok_agent_steps c
    set outcome = case when exists (select from tiktok_workflow_steps s
                                     where s.workspace_id = c.workspace_id and s.id = c.step_id
@@ -40,7 +41,7 @@ update tiktok_agent_steps c
        cache_write_1h_tokens = :cache_write_1h_tokens::int, thinking_tokens = :thinking_tokens::int,
        cost_usd = :cost_usd::numeric, cost_known = :cost_known::boolean, price_version = :price_version::text,
        provider_request_id = :provider_request_id::text, attempts = :attempts::int, note = :note::text
- where c.agent_run_id = :agent_run_id::uuid and c.idx = :idx::int and c.outcome = 'started'
+ where c.agent_run_id = :agent_run_id::uuid and c.idx = :idx::int and c.outcome in ('started', 'in_doubt')
 returning outcome;
 
 -- name: record_call
@@ -48,7 +49,7 @@ returning outcome;
 -- already happened. No row back: the step is not ours any more.
 with ours as (
     select workspace_id, id, workflow_run_id, leased_until from tiktok_workflow_steps
-     where id = :step_id::uuid and attempt = :attempt::int and status = 'running'
+     where id = :step_id::uuid and attempt = :attempt::int and status = 'running' and cancel_requested_at is null
 ), renewed as (
     update tiktok_workflow_steps s
        set leased_until = now() + make_interval(secs => :lease_s::float8)
@@ -92,6 +93,17 @@ select distinct on (call_digest, occurrence)
   from tiktok_agent_steps
  where workflow_run_id = :run_id::uuid and step_id = :step_id::uuid and outcome in ('started', 'paid', 'reused')
  order by call_digest, occurrence, (outcome <> 'started') desc, started_at desc;
+
+-- name: calls_of_earlier_step
+-- What a step of an earlier run was answered, for the step that does it again. What it only began is its own matter.
+select distinct on (c.call_digest, c.occurrence)
+       c.id, c.agent_run_id, c.call_digest, c.occurrence, c.outcome, c.model, c.response_text, c.output_jsonb,
+       c.input_tokens, c.output_tokens, c.cache_read_tokens, c.cache_write_tokens, c.cache_write_1h_tokens,
+       c.thinking_tokens, c.cost_known, c.price_version, c.provider_request_id, c.attempts, c.note
+  from tiktok_agent_runs a
+  join tiktok_agent_steps c on c.workspace_id = a.workspace_id and c.agent_run_id = a.id
+ where a.step_id = :step_id::uuid and c.outcome in ('paid', 'reused', 'wasted')
+ order by c.call_digest, c.occurrence, c.started_at desc;
 
 -- name: calls_of_agent_run
 -- The trace, in the order the calls were begun, long texts whole.

@@ -1,7 +1,13 @@
 -- name: start_run
 -- Writes a run, its steps and its first event, pins its definition, and marks its brief dispatched: all or nothing.
--- A known idempotency key writes nothing and returns no row.
-with pinned as (
+-- A known idempotency key writes nothing and returns no row. Under a pause of its workflow or its workspace the run
+-- starts paused, and nothing is woken. Steps that were taken over from an earlier run are done as it begins.
+with pause as (
+    select scope, paused_by, reason from tiktok_pauses
+     where workspace_id = :workspace_id::uuid
+       and (scope = 'workspace' and workflow_slug = '' or scope = 'workflow' and workflow_slug = :slug::text)
+     order by scope desc limit 1
+), pinned as (
     insert into tiktok_workflows (workspace_id, digest, slug, version, name, description, dag_jsonb)
     values (:workspace_id::uuid, :digest::text, :slug::text, :workflow_version::int, :name::text, :description::text,
             :dag_jsonb::jsonb)
@@ -9,38 +15,51 @@ with pinned as (
 ), run as (
     insert into tiktok_workflow_runs (
         workspace_id, id, workflow_slug, workflow_version, definition_digest, brief_id, brief_jsonb, trigger_type,
-        trigger_event_id, budget_usd, version, steps_total, steps_open, created_by, idempotency_key, request_digest)
-    values (:workspace_id::uuid, :run_id::uuid, :slug::text, :workflow_version::int, :digest::text, :brief_id::uuid,
-            :brief_jsonb::jsonb, :trigger_type::trigger_type, :trigger_event_id::text, :budget_usd::numeric, 1,
-            :steps_total::int, :steps_total::int, :created_by::text, :idempotency_key::text, :request_digest::text)
+        trigger_event_id, budget_usd, version, steps_total, steps_open, created_by, idempotency_key, request_digest,
+        fork_kind, forked_from_run_id, forked_at_steps, paused_at, paused_scope, paused_by, pause_reason)
+    select :workspace_id::uuid, :run_id::uuid, :slug::text, :workflow_version::int, :digest::text, :brief_id::uuid,
+           :brief_jsonb::jsonb, :trigger_type::trigger_type, :trigger_event_id::text, :budget_usd::numeric, 1,
+           :steps_total::int, :steps_open::int, :created_by::text, :idempotency_key::text, :request_digest::text,
+           :fork_kind::fork_kind, :forked_from_run_id::uuid,
+           (select array_agg(key) from jsonb_array_elements_text(:forked_at_steps::jsonb) key),
+           case when pause.scope is not null then now() end, pause.scope, pause.paused_by, pause.reason
+      from (values (1)) one left join pause on true
     on conflict (workspace_id, idempotency_key) do nothing
-    returning workspace_id, id, started_at
+    returning workspace_id, id, started_at, paused_scope
 ), steps as (
     insert into tiktok_workflow_steps (
         workspace_id, id, workflow_run_id, idx, key, agent_name, label, definition, depends_on, successors, sources,
-        status, waiting_on, queued_at)
+        status, waiting_on, queued_at, taken_from, earlier_steps, agent_run_id, output_jsonb, cost_usd, completed_at)
     select run.workspace_id, s.id, run.id, s.idx, s.key, s.agent_name, s.label, s.definition,
            s.depends_on, s.successors, s.sources,
-           case when s.waiting_on = 0 then 'queued' else 'pending' end::step_status, s.waiting_on,
-           case when s.waiting_on = 0 then now() end
+           case when s.taken_from is not null then 'succeeded' when s.waiting_on = 0 then 'queued'
+                else 'pending' end::step_status,
+           s.waiting_on, case when s.waiting_on = 0 and s.taken_from is null then now() end,
+           s.taken_from, s.earlier_steps, s.agent_run_id, s.output_jsonb,
+           case when s.taken_from is not null then 0 end, case when s.taken_from is not null then now() end
       from run, jsonb_to_recordset(:steps::jsonb) as s(
            id uuid, idx int, key text, agent_name text, label text, definition jsonb, depends_on text[],
-           successors uuid[], sources uuid[], waiting_on int)
+           successors uuid[], sources uuid[], waiting_on int, taken_from uuid, earlier_steps uuid[],
+           agent_run_id uuid, output_jsonb jsonb)
     returning workspace_id, id, workflow_run_id, status, attempt
 ), waking as (
     insert into tiktok_wake_ups (workspace_id, step_id, workflow_run_id, wake_at)
     select workspace_id, id, workflow_run_id, now() + make_interval(secs => :grace_s::float8)
-      from steps where status = 'queued'
+      from steps where status = 'queued' and not exists (select from pause)
 ), dispatched as (
     update tiktok_briefs set status = 'dispatched' from run where tiktok_briefs.id = :brief_id::uuid
 ), told as (
     insert into tiktok_outbox (workspace_id, subject_id, seq, kind, payload)
     select workspace_id, id, 1, 'workflow_run.started',
            jsonb_build_object('status', 'running', 'workflow_slug', :slug::text, 'steps_total', :steps_total::int)
+           || jsonb_strip_nulls(jsonb_build_object(
+                  'paused_scope', paused_scope, 'fork_kind', :fork_kind::fork_kind,
+                  'forked_from_run_id', :forked_from_run_id::uuid, 'forked_at_steps', :forked_at_steps::jsonb))
       from run
 )
 select run.id, run.started_at,
-       (select jsonb_agg(jsonb_build_array(steps.id, steps.attempt)) from steps where steps.status = 'queued') as ready
+       (select jsonb_agg(jsonb_build_array(steps.id, steps.attempt)) from steps
+         where steps.status = 'queued' and run.paused_scope is null) as ready
   from run;
 
 -- name: run_of_idempotency_key
@@ -68,7 +87,9 @@ returning digest;
 
 -- name: run
 select r.id, r.workflow_slug, r.workflow_version, r.definition_digest, r.brief_id, r.brief_jsonb, r.trigger_type,
-       r.status, r.budget_usd, r.version, r.steps_total, r.steps_open, r.paused_at, r.cancel_requested_at, r.report_md,
+       r.status, r.budget_usd, r.version, r.steps_total, r.steps_open, r.paused_at, r.paused_scope, r.paused_by,
+       r.pause_reason, r.cancel_requested_at, r.cancelled_by, r.cancel_reason, r.fork_kind, r.forked_from_run_id,
+       r.forked_at_steps, r.report_md,
        r.error_class, r.error_message, r.total_cost_usd, r.total_latency_ms, r.created_by, r.started_at, r.completed_at,
        w.name as workflow_name, w.description as workflow_description
   from tiktok_workflow_runs r
@@ -79,7 +100,7 @@ select r.id, r.workflow_slug, r.workflow_version, r.definition_digest, r.brief_i
 select status, version from tiktok_workflow_runs where id = :run_id::uuid;
 
 -- name: runs_newest_first
-select id, workflow_slug, status, steps_total, steps_open, brief_jsonb, total_cost_usd, total_latency_ms, created_by,
+select id, workflow_slug, status, paused_at, fork_kind, forked_from_run_id, steps_total, steps_open, brief_jsonb, total_cost_usd, total_latency_ms, created_by,
        started_at, completed_at, error_message
   from tiktok_workflow_runs
  where (:status::run_status is null or status = :status::run_status)
@@ -90,7 +111,7 @@ select id, workflow_slug, status, steps_total, steps_open, brief_jsonb, total_co
 -- name: steps_of_run
 select s.id, s.idx, s.key, s.agent_name, s.label, s.status, s.depends_on, s.attempt, s.failures, s.waiting_on,
        coalesce(a.input_jsonb, s.input_jsonb) as input_jsonb, coalesce(a.output_jsonb, s.output_jsonb) as output_jsonb,
-       s.agent_run_id, s.cost_usd, s.latency_ms, s.error_class, s.error_message, s.not_before, s.queued_at,
+       s.taken_from, s.agent_run_id, s.cost_usd, s.latency_ms, s.error_class, s.error_message, s.not_before, s.queued_at,
        s.started_at, s.completed_at
   from tiktok_workflow_steps s
   left join tiktok_agent_runs a on a.workspace_id = s.workspace_id and a.id = s.agent_run_id

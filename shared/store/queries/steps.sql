@@ -8,6 +8,9 @@ select s.id, r.id as run_id, s.key, s.agent_name, s.label, s.definition, s.statu
        s.successors, s.agent_run_id, r.status as run_status, r.brief_jsonb, r.brief_id, r.trigger_type, r.trigger_event_id,
        c.can_claim,
        r.status <> 'running' and s.status = 'running' and s.leased_until < now() as is_left_over,
+       r.status = 'running' and s.status = 'running' and s.cancel_requested_at is not null as is_to_cancel,
+       r.status = 'running' and r.paused_at is not null and s.cancel_requested_at is null as is_paused,
+       s.earlier_steps,
        case when s.status = 'queued' then s.not_before else s.leased_until end as due_at,
        case when c.can_claim then (
            select jsonb_agg(jsonb_build_object('key', u.key, 'agent_name', u.agent_name, 'label', u.label,
@@ -24,7 +27,7 @@ select s.id, r.id as run_id, s.key, s.agent_name, s.label, s.definition, s.statu
        end as workflow
   from tiktok_workflow_steps s
   join tiktok_workflow_runs r on r.workspace_id = s.workspace_id and r.id = :run_id::uuid and r.id = s.workflow_run_id
- cross join lateral (select r.status = 'running' and r.paused_at is null and (
+ cross join lateral (select r.status = 'running' and r.paused_at is null and s.cancel_requested_at is null and (
            s.status = 'queued' and coalesce(s.not_before <= now(), true)
            or s.status = 'running' and s.leased_until < now()) as can_claim) c
  where s.id = :step_id::uuid;
@@ -47,6 +50,7 @@ with run as (
            not_before = null, started_at = coalesce(s.started_at, now()), agent_run_id = :agent_run_id::uuid
       from run
      where s.workspace_id = run.workspace_id and s.id = :step_id::uuid and s.attempt = :seen_attempt::int
+       and s.cancel_requested_at is null
        and (s.status = 'queued' and coalesce(s.not_before <= now(), true)
             or s.status = 'running' and s.leased_until < now())
     returning s.workspace_id, s.id, s.workflow_run_id, s.key, s.label, s.agent_name, s.attempt
@@ -93,7 +97,7 @@ with run as (
            completed_at = now(), error_class = null, error_message = null
       from run, calls
      where s.workspace_id = run.workspace_id and s.id = :step_id::uuid and s.attempt = :attempt::int
-       and s.status = 'running'
+       and s.status = 'running' and s.cancel_requested_at is null
     returning s.workspace_id, s.id, s.workflow_run_id, s.key, s.label, s.agent_name, s.attempt, s.successors, s.cost_usd
 ), agent_run as (
     update tiktok_agent_runs a
@@ -165,7 +169,7 @@ with run as (
            error_class = :error_class::text, error_message = :error_message::text
       from run, calls
      where s.workspace_id = run.workspace_id and s.id = :step_id::uuid and s.attempt = :attempt::int
-       and s.status = 'running'
+       and s.status = 'running' and s.cancel_requested_at is null
     returning s.workspace_id, s.id, s.workflow_run_id, s.key, s.label, s.agent_name, s.attempt, s.cost_usd
 ), agent_run as (
     update tiktok_agent_runs a
@@ -243,7 +247,7 @@ with run as (
            error_class = :error_class::text, error_message = :error_message::text
       from run
      where s.workspace_id = run.workspace_id and s.id = :step_id::uuid and s.attempt = :attempt::int
-       and s.status = 'running'
+       and s.status = 'running' and s.cancel_requested_at is null
     returning s.workspace_id, s.id, s.workflow_run_id, s.key, s.label, s.agent_name, s.attempt,
               s.not_before, s.failures
 ), waking as (
@@ -275,12 +279,6 @@ with run as (
       from events, run
 )
 select id, attempt, not_before from step;
-
--- name: renew_lease
--- Says that this attempt still works. No row: it is not ours any more.
-update tiktok_workflow_steps set leased_until = now() + make_interval(secs => :lease_s::float8)
- where id = :step_id::uuid and attempt = :attempt::int and status = 'running'
-returning id;
 
 -- name: steps_to_wake
 -- The sweep: wake-ups that are overdue, oldest first, a bounded number; those of other sweeps in flight are passed

@@ -1,0 +1,352 @@
+-- Cancel, pause and resume. Rare next to the moves of steps, so these may reach the steps of a run by the run. Each is
+-- sent just after lock_run, in the same transaction: moves of one run happen one after another.
+
+-- name: cancel_run
+-- What has not begun ends at once; what is at work is told so in its own row, and its executor ends it. If nothing is
+-- at work the run ends here. No row: it has ended, or was cancelled before.
+with run as (
+    select workspace_id, id, version, steps_open, started_at from tiktok_workflow_runs
+     where id = :run_id::uuid and status = 'running' and cancel_requested_at is null
+), step as (
+    update tiktok_workflow_steps s
+       set status = case when s.status = 'running' then s.status else 'cancelled' end,
+           cancel_requested_at = now(),
+           completed_at = case when s.status <> 'running' then now() end,
+           error_class = case when s.status = 'running' then s.error_class else 'run_cancelled' end,
+           error_message = case when s.status = 'running' then s.error_message
+                                else 'not begun: the run was cancelled' end,
+           cost_usd = case when s.status = 'running' or s.attempt = 0 then s.cost_usd
+                           else (select coalesce(sum(c.cost_usd), 0) from tiktok_agent_steps c
+                                  where c.workspace_id = s.workspace_id and c.workflow_run_id = s.workflow_run_id
+                                    and c.step_id = s.id) end
+      from run
+     where s.workspace_id = run.workspace_id and s.workflow_run_id = run.id
+       and s.status in ('pending', 'queued', 'running', 'waiting', 'pending_approval')
+    returning s.workspace_id, s.id, s.workflow_run_id, s.idx, s.key, s.label, s.agent_name, s.status, s.attempt,
+              s.failures, s.agent_run_id, s.cost_usd, s.leased_until
+), ended as (
+    select * from step where status = 'cancelled'
+), count as (
+    select count(*)::int as ended, run.steps_open = count(*)::int as is_end, coalesce(sum(cost_usd), 0) as cost_usd
+      from run left join ended on true group by run.steps_open
+), awake as (
+    delete from tiktok_wake_ups w using ended where w.workspace_id = ended.workspace_id and w.step_id = ended.id
+), moved as (
+    update tiktok_workflow_runs r
+       set version = r.version + count.ended + 1, steps_open = r.steps_open - count.ended,
+           cancel_requested_at = now(), cancelled_by = :cancelled_by::text, cancel_reason = :reason::text,
+           status = case when count.is_end then 'cancelled' else r.status end,
+           completed_at = case when count.is_end then now() end,
+           error_class = 'run_cancelled', error_message = :told::text,
+           total_cost_usd = coalesce(r.total_cost_usd, 0) + count.cost_usd,
+           total_latency_ms = case when count.is_end
+                                   then (extract(epoch from now() - r.started_at) * 1000)::bigint end
+      from run, count
+     where r.workspace_id = run.workspace_id and r.id = run.id
+    returning r.status, r.total_cost_usd
+), told as (
+    insert into tiktok_outbox (workspace_id, subject_id, seq, kind, payload)
+    select run.workspace_id, run.id, run.version + (row_number() over (order by event.place, event.idx))::int,
+           event.kind, event.payload
+      from run, (
+           select case when moved.status = 'cancelled' then 3 else 1 end as place, 0 as idx,
+                  case when moved.status = 'cancelled' then 'workflow_run.cancelled'
+                       else 'workflow_run.cancelling' end as kind,
+                  jsonb_build_object('status', moved.status, 'cancelled_by', :cancelled_by::text,
+                                     'reason', :reason::text, 'total_cost_usd', moved.total_cost_usd) as payload
+             from moved
+            union all
+           select 2, ended.idx, 'workflow_step.cancelled',
+                  jsonb_build_object('step_id', ended.id, 'key', ended.key, 'label', ended.label, 'status', 'cancelled',
+                                     'agent_name', ended.agent_name, 'attempt', ended.attempt)
+             from ended) event
+), heard as (
+    select pg_notify('run_ended', run.id::text) from run, moved where moved.status = 'cancelled'
+)
+select moved.status, count.ended as steps_ended,
+       (select jsonb_agg(jsonb_build_object('key', step.key, 'step_id', step.id, 'attempt', step.attempt,
+                                            'failures', step.failures, 'agent_run_id', step.agent_run_id,
+                                            'is_lost', step.leased_until < now()) order by step.idx)
+          from step where step.status = 'running') as at_work,
+       (select count(*) from heard) as heard
+  from moved, count;
+
+-- name: cancel_step
+-- Ends a step that was at work when its run was cancelled; the last one ends the run. What it had put out is kept on its
+-- agent run; a call that was cut off may have been billed, so it is in doubt. :is_lost: only if its lease is over.
+with run as (
+    select workspace_id, id, version, steps_open, started_at, cancelled_by, cancel_reason from tiktok_workflow_runs
+     where id = :run_id::uuid and status = 'running'
+), doubted as (
+    update tiktok_agent_steps c
+       set outcome = 'in_doubt', completed_at = now(), cost_known = false, note = 'cancelled'
+      from tiktok_workflow_steps s
+     where s.id = :step_id::uuid and s.attempt = :attempt::int and s.status = 'running'
+       and s.cancel_requested_at is not null and (not :is_lost::boolean or s.leased_until < now())
+       and c.workspace_id = s.workspace_id and c.agent_run_id = :agent_run_id::uuid and c.outcome = 'started'
+), calls as (
+    select coalesce(sum(cost_usd), 0) as cost_usd from tiktok_agent_steps
+     where workflow_run_id = :run_id::uuid and step_id = :step_id::uuid
+), step as (
+    update tiktok_workflow_steps s
+       set status = 'cancelled', cost_usd = calls.cost_usd, latency_ms = :latency_ms::bigint, leased_until = null,
+           completed_at = now(), error_class = 'run_cancelled', error_message = :error_message::text
+      from run, calls
+     where s.workspace_id = run.workspace_id and s.id = :step_id::uuid and s.attempt = :attempt::int
+       and s.status = 'running' and s.cancel_requested_at is not null
+       and (not :is_lost::boolean or s.leased_until < now())
+    returning s.workspace_id, s.id, s.workflow_run_id, s.key, s.label, s.agent_name, s.attempt, s.cost_usd
+), agent_run as (
+    update tiktok_agent_runs a
+       set status = case when :output_jsonb::jsonb is null then 'failed' else 'succeeded' end::agent_run_status,
+           output_jsonb = :output_jsonb::jsonb, cost_usd = step.cost_usd, latency_ms = :latency_ms::bigint,
+           model_used = :model_used::text, completed_at = now(),
+           error_message = case when :output_jsonb::jsonb is null then :error_message::text end
+      from step where a.workspace_id = step.workspace_id and a.id = :agent_run_id::uuid and a.status = 'running'
+    returning a.id, a.status
+), awake as (
+    delete from tiktok_wake_ups w using step where w.workspace_id = step.workspace_id and w.step_id = step.id
+), moved as (
+    update tiktok_workflow_runs r
+       set version = r.version + 1 + (select count(*) from agent_run)::int
+                     + case when run.steps_open = 1 then 1 else 0 end,
+           steps_open = r.steps_open - 1,
+           status = case when run.steps_open = 1 then 'cancelled' else r.status end,
+           completed_at = case when run.steps_open = 1 then now() end,
+           total_cost_usd = coalesce(r.total_cost_usd, 0) + step.cost_usd,
+           total_latency_ms = case when run.steps_open = 1
+                                   then (extract(epoch from now() - r.started_at) * 1000)::bigint end
+      from step, run
+     where r.workspace_id = run.workspace_id and r.id = run.id
+    returning r.status, r.total_cost_usd
+), told as (
+    insert into tiktok_outbox (workspace_id, subject_id, seq, kind, payload)
+    select run.workspace_id, run.id, run.version + (row_number() over (order by event.place))::int,
+           event.kind, event.payload
+      from run, (
+           select 1 as place, 'agent_run.' || agent_run.status as kind,
+                  jsonb_build_object('step_id', step.id, 'key', step.key, 'agent_name', step.agent_name,
+                                     'status', agent_run.status, 'attempt', step.attempt,
+                                     'agent_run_id', agent_run.id) as payload
+             from step, agent_run
+            union all
+           select 2, 'workflow_step.cancelled',
+                  jsonb_build_object('step_id', step.id, 'key', step.key, 'label', step.label, 'status', 'cancelled',
+                                     'agent_name', step.agent_name, 'attempt', step.attempt, 'cost_usd', step.cost_usd,
+                                     'latency_ms', :latency_ms::bigint)
+             from step
+            union all
+           select 3, 'workflow_run.cancelled',
+                  jsonb_build_object('status', 'cancelled', 'cancelled_by', run.cancelled_by,
+                                     'reason', run.cancel_reason, 'total_cost_usd', moved.total_cost_usd)
+             from moved, run where moved.status = 'cancelled') event
+), heard as (
+    select pg_notify('run_ended', step.workflow_run_id::text) from step, moved where moved.status = 'cancelled'
+)
+select moved.status as run_status, step.cost_usd, (select count(*) from heard) as heard from step, moved;
+
+-- name: keep_lease
+-- What the keeper asks of a step at work, about once a second: is it still ours, and is it to stop? Writes only when a
+-- third of the lease is gone. No row: it is not ours any more.
+with ours as (
+    select workspace_id, id, leased_until, cancel_requested_at from tiktok_workflow_steps
+     where id = :step_id::uuid and attempt = :attempt::int and status = 'running'
+), renewed as (
+    update tiktok_workflow_steps s set leased_until = now() + make_interval(secs => :lease_s::float8)
+      from ours
+     where s.workspace_id = ours.workspace_id and s.id = ours.id and s.attempt = :attempt::int and s.status = 'running'
+       and ours.leased_until < now() + make_interval(secs => :lease_s::float8 * 2 / 3)
+)
+select cancel_requested_at is not null as is_cancelled from ours;
+
+-- name: why_not_ours
+-- A journal write found its step not at work any more, or told to stop: which of the two?
+select cancel_requested_at is not null as is_cancelled from tiktok_workflow_steps
+ where id = :step_id::uuid and attempt = :attempt::int and status = 'running';
+
+-- name: control_of_run
+select status, version, steps_open, cancel_requested_at, cancelled_by, cancel_reason, paused_at, paused_scope,
+       paused_by, pause_reason, completed_at, error_message, workflow_slug
+  from tiktok_workflow_runs where id = :run_id::uuid;
+
+-- name: pause_run
+-- From now on no step of it is claimed; what is at work goes on to its end. Nothing is woken: resuming does that.
+with run as (
+    update tiktok_workflow_runs
+       set paused_at = now(), paused_scope = 'run', paused_by = :paused_by::text, pause_reason = :reason::text,
+           version = version + 1
+     where id = :run_id::uuid and status = 'running' and paused_at is null and cancel_requested_at is null
+    returning workspace_id, id, version
+), asleep as (
+    delete from tiktok_wake_ups w using tiktok_workflow_steps s, run
+     where s.workspace_id = run.workspace_id and s.workflow_run_id = run.id and s.status = 'queued'
+       and w.workspace_id = s.workspace_id and w.step_id = s.id
+), told as (
+    insert into tiktok_outbox (workspace_id, subject_id, seq, kind, payload)
+    select workspace_id, id, version, 'workflow_run.paused',
+           jsonb_build_object('status', 'running', 'paused_scope', 'run', 'paused_by', :paused_by::text,
+                              'reason', :reason::text)
+      from run
+)
+select id from run;
+
+-- name: resume_run
+-- Its steps may be claimed again: those that are queued, and those whose executor was lost meanwhile, are to be woken.
+with run as (
+    update tiktok_workflow_runs
+       set paused_at = null, paused_scope = null, paused_by = null, pause_reason = null, version = version + 1
+     where id = :run_id::uuid and status = 'running' and paused_at is not null and paused_scope = 'run'
+    returning workspace_id, id, version
+), told as (
+    insert into tiktok_outbox (workspace_id, subject_id, seq, kind, payload)
+    select workspace_id, id, version, 'workflow_run.resumed',
+           jsonb_build_object('status', 'running', 'resumed_by', :resumed_by::text)
+      from run
+), step as (
+    select s.workspace_id, s.id, s.workflow_run_id, s.idx, s.not_before, run.version,
+           s.status = 'queued' or s.leased_until < now() as is_idle
+      from run join tiktok_workflow_steps s on s.workspace_id = run.workspace_id and s.workflow_run_id = run.id
+     where s.status in ('queued', 'running')
+), waking as (
+    insert into tiktok_wake_ups (workspace_id, step_id, workflow_run_id, wake_at)
+    select workspace_id, id, workflow_run_id,
+           greatest(not_before, now()) + make_interval(secs => :grace_s::float8)
+      from step
+    on conflict (workspace_id, step_id) do nothing
+)
+select workflow_run_id as run_id, id as step_id, not_before, version from step where is_idle order by idx;
+
+-- name: park_step
+-- A paused step was woken: it is not looked at again until its run is resumed. No row: it is at work, or not paused.
+delete from tiktok_wake_ups w using tiktok_workflow_runs r, tiktok_workflow_steps s
+ where r.id = :run_id::uuid and r.status = 'running' and r.paused_at is not null
+   and s.workspace_id = r.workspace_id and s.id = :step_id::uuid
+   and (s.status = 'queued' or s.status = 'running' and s.leased_until < now())
+   and w.workspace_id = s.workspace_id and w.step_id = s.id
+returning w.step_id;
+
+-- name: lock_starts
+-- Sent just before start_run: no run starts while a pause of its workflow or its workspace is being written.
+select pg_advisory_xact_lock_shared(hashtextextended(:workspace_id::uuid::text, 0)) is null as is_locked;
+
+-- name: lock_pauses
+-- Sent just before pause_scope and resume_scope: waits for the runs that are being started.
+select pg_advisory_xact_lock(hashtextextended(:workspace_id::uuid::text, 0)) is null as is_locked;
+
+-- name: pause_scope
+-- Pauses a workflow, or the whole workspace: its runs, but those that are paused already, and those yet to start.
+with scope as (
+    insert into tiktok_pauses (workspace_id, scope, workflow_slug, paused_by, reason)
+    values (:workspace_id::uuid, :scope::pause_scope, :workflow_slug::text, :paused_by::text, :reason::text)
+    on conflict (workspace_id, scope, workflow_slug) do nothing
+    returning workspace_id
+), run as (
+    update tiktok_workflow_runs r
+       set paused_at = now(), paused_scope = :scope::pause_scope, paused_by = :paused_by::text,
+           pause_reason = :reason::text, version = r.version + 1
+      from scope
+     where r.workspace_id = scope.workspace_id and r.status = 'running' and r.paused_at is null
+       and r.cancel_requested_at is null
+       and (:scope::pause_scope = 'workspace' or r.workflow_slug = :workflow_slug::text)
+    returning r.workspace_id, r.id, r.version
+), asleep as (
+    delete from tiktok_wake_ups w using tiktok_workflow_steps s, run
+     where s.workspace_id = run.workspace_id and s.workflow_run_id = run.id and s.status = 'queued'
+       and w.workspace_id = s.workspace_id and w.step_id = s.id
+), told as (
+    insert into tiktok_outbox (workspace_id, subject_id, seq, kind, payload)
+    select workspace_id, id, version, 'workflow_run.paused',
+           jsonb_build_object('status', 'running', 'paused_scope', :scope::text, 'paused_by', :paused_by::text,
+                              'reason', :reason::text)
+      from run
+)
+select (select count(*) from scope) > 0 as is_new, (select count(*) from run)::int as runs;
+
+-- name: resume_scope
+-- Lifts a pause, and resumes the runs that it held. When the workspace's is lifted, runs of a workflow that is paused
+-- itself stay paused with it.
+with scope as (
+    delete from tiktok_pauses
+     where scope = :scope::pause_scope and workflow_slug = :workflow_slug::text
+    returning workspace_id
+), held as (
+    select r.workspace_id, r.id, p.scope is not null as stays
+      from scope
+      join tiktok_workflow_runs r on r.workspace_id = scope.workspace_id and r.status = 'running'
+                                 and r.paused_scope = :scope::pause_scope
+                                 and (:scope::pause_scope = 'workspace' or r.workflow_slug = :workflow_slug::text)
+      left join tiktok_pauses p on p.workspace_id = r.workspace_id and p.scope = 'workflow'
+                               and p.workflow_slug = r.workflow_slug and :scope::pause_scope = 'workspace'
+), run as (
+    update tiktok_workflow_runs r
+       set paused_at = case when held.stays then r.paused_at end,
+           paused_scope = case when held.stays then 'workflow'::pause_scope end,
+           paused_by = case when held.stays then r.paused_by end,
+           pause_reason = case when held.stays then r.pause_reason end,
+           version = r.version + case when held.stays then 0 else 1 end
+      from held where r.workspace_id = held.workspace_id and r.id = held.id and r.status = 'running'
+    returning r.workspace_id, r.id, r.version, r.paused_at
+), told as (
+    insert into tiktok_outbox (workspace_id, subject_id, seq, kind, payload)
+    select workspace_id, id, version, 'workflow_run.resumed',
+           jsonb_build_object('status', 'running', 'resumed_by', :resumed_by::text)
+      from run where paused_at is null
+), step as (
+    select s.workspace_id, s.id, s.workflow_run_id, s.idx, s.not_before, run.version,
+           s.status = 'queued' or s.leased_until < now() as is_idle
+      from run join tiktok_workflow_steps s on s.workspace_id = run.workspace_id and s.workflow_run_id = run.id
+     where run.paused_at is null and s.status in ('queued', 'running')
+), waking as (
+    insert into tiktok_wake_ups (workspace_id, step_id, workflow_run_id, wake_at)
+    select workspace_id, id, workflow_run_id,
+           greatest(not_before, now()) + make_interval(secs => :grace_s::float8)
+      from step
+    on conflict (workspace_id, step_id) do nothing
+)
+select (select count(*) from run where paused_at is null)::int as runs,
+       (select jsonb_agg(jsonb_build_array(workflow_run_id, id, version, not_before) order by workflow_run_id, idx)
+          from step where is_idle) as steps;
+
+-- name: pauses
+select scope, workflow_slug, paused_by, reason, paused_at from tiktok_pauses order by scope desc, workflow_slug;
+
+-- name: run_to_repeat
+select r.id, r.status, r.definition_digest, w.dag_jsonb, r.brief_id, r.brief_jsonb, r.budget_usd, r.trigger_type,
+       r.trigger_event_id, r.workflow_slug
+  from tiktok_workflow_runs r
+  join tiktok_workflows w on w.workspace_id = r.workspace_id and w.digest = r.definition_digest
+ where r.id = :run_id::uuid;
+
+-- name: steps_to_repeat
+select id, key, status, agent_run_id, output_jsonb, cost_usd, taken_from, earlier_steps,
+       status = 'running' and leased_until > now() as is_at_work
+  from tiktok_workflow_steps where workflow_run_id = :run_id::uuid order by idx;
+
+-- name: costs_remembered
+-- What the answers cost that the journals of these steps hold, in US dollars: they are not paid again.
+select a.step_id, sum(c.cost_usd) as cost_usd
+  from (select value::uuid as id from jsonb_array_elements_text(:step_ids::jsonb)) wanted
+  join tiktok_agent_runs a on a.step_id = wanted.id
+  join tiktok_agent_steps c on c.workspace_id = a.workspace_id and c.agent_run_id = a.id
+ where c.outcome in ('paid', 'wasted')
+ group by a.step_id;
+
+-- name: usual_costs
+-- What each step of a workflow has cost in its newest runs that succeeded.
+select s.key, avg(s.cost_usd) as cost_usd
+  from (select workspace_id, id from tiktok_workflow_runs
+         where workflow_slug = :slug::text and status = 'succeeded' order by started_at desc limit 20) r
+  join tiktok_workflow_steps s on s.workspace_id = r.workspace_id and s.workflow_run_id = r.id
+ where s.status = 'succeeded' and s.taken_from is null
+ group by s.key;
+
+-- name: runs_to_redrive
+-- Failed runs, newest first, but those that were restarted or redriven already.
+select r.id, r.workflow_slug, r.error_class
+  from tiktok_workflow_runs r
+ where r.status = 'failed'
+   and (:workflow_slug::text is null or r.workflow_slug = :workflow_slug::text)
+   and (:error_class::text is null or r.error_class = :error_class::text)
+   and not exists (select from tiktok_workflow_runs f
+                    where f.workspace_id = r.workspace_id and f.forked_from_run_id = r.id and f.fork_kind <> 'fork')
+ order by r.started_at desc limit :limit::int;
