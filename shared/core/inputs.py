@@ -98,6 +98,8 @@ def _by_number(number: int, keys: Sequence[str]) -> str:
 
 def _parsed(text: str, root: str, rest: str) -> Reference:
     path = rest.removeprefix(".")
+    if rest and not path:
+        raise BadPathError("ends in a dot")
     if len(path) > LONGEST_PATH:
         raise BadPathError(f"is longer than {LONGEST_PATH} characters")
     if path:

@@ -31,6 +31,15 @@ class RunEnds:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._listens = threading.Event()
+        self._closed = threading.Event()
+
+    def close(self) -> None:
+        """Wakes whoever waits, ends the listener and closes its connection."""
+        self._closed.set()
+        self._wake_all()
+        if self._thread is not None:
+            self._thread.join(5)
+        self._pool.close()
 
     @contextmanager
     def waiting(self, run_id: UUID) -> Iterator[threading.Event]:
@@ -66,7 +75,7 @@ class RunEnds:
 
     def _hear(self, connection: WireConnection) -> None:
         idle_since = time.monotonic()
-        while time.monotonic() - idle_since < LINGER_S:
+        while time.monotonic() - idle_since < LINGER_S and not self._closed.is_set():
             readable, _, _ = select.select([connection.socket], [], [], 1.0)
             if readable:
                 connection.ping()  # reads what has arrived

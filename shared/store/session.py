@@ -128,6 +128,9 @@ class Store:
     def close(self) -> None:
         with self._lock:
             pools, self._pools = self._pools, {}
+            run_ends, self._run_ends = self._run_ends, None
+        if run_ends is not None:
+            run_ends.close()
         for pool in pools.values():
             pool.close()
 

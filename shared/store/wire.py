@@ -76,7 +76,11 @@ class WireConnection(pg8000.dbapi.Connection):  # type: ignore[misc]  # pg8000 h
         Outside a transaction they are one transaction of their own: the first error undoes them all.
         """
         out = bytearray()
-        fresh = [self._write(out, statement) for statement in statements]
+        try:
+            fresh = [self._write(out, statement) for statement in statements]
+        except Exception:  # a value that has no form on the wire: nothing was sent, so nothing was prepared
+            self._forget_unparsed(statements, 0)
+            raise
         out += _SYNC
         self.is_broken = True  # until everything that was asked has been read
         self._usock.sendall(out)

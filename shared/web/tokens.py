@@ -112,8 +112,9 @@ class TokenCheck(Generic[Caller]):
             raise UnauthenticatedError("the token was issued for another audience")
         if claims.get("iss") not in self._issuers:
             raise UnauthenticatedError("the token comes from another issuer")
-        if not isinstance(claims.get("sub"), str) or not claims["sub"]:
-            raise UnauthenticatedError("the token names no subject")
+        subject = claims.get("sub")
+        if not isinstance(subject, str) or not subject or len(subject) > 255 or not subject.isprintable():
+            raise UnauthenticatedError("the token names no usable subject")
         return claims
 
 

@@ -84,6 +84,17 @@ def test_a_statement_that_failed_can_be_sent_again(store: Store) -> None:
         assert connection.exchange([Statement("select 2 as two")])[0][0].two == 2
 
 
+def test_a_value_with_no_form_on_the_wire_leaves_nothing_behind(store: Store) -> None:
+    """A lone surrogate cannot be sent: the statements of that exchange work the next time all the same."""
+    both = [Statement("select 7 as seven"), Statement("select $1::text as given", ["\ud800"])]
+    with store.pool().connection() as connection:
+        with pytest.raises(UnicodeEncodeError):
+            connection.exchange(both)
+        rows = connection.exchange([both[0], Statement("select $1::text as given", ["fine"])])
+
+    assert (rows[0][0].seven, rows[1][0].given) == (7, "fine")
+
+
 def test_a_lost_connection_is_replaced(settings: Settings) -> None:
     """Killed by the server between two uses: the first use says busy, the next one works."""
     url = settings.database_url

@@ -130,7 +130,6 @@ def test_a_demo_says_where_to_look_next(terminal: Terminal) -> None:
     assert said.out.startswith("# Profile Audit: @nova\n")
     run_id = ID.findall(said.err)[0]
     assert re.search(rf"^  army show {run_id} +its steps$", said.out, re.MULTILINE)
-    assert terminal.army_json("demo")["status"] == "succeeded"
 
 
 @pytest.mark.parametrize("columns", [60, 80])

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import pytest
 import urllib3
 
+from cli.client import Api
 from tests.support.machines import Machine
 from tests.support.terminal import Terminal
 
@@ -56,7 +57,7 @@ def test_a_transfer_that_breaks_off_is_refused(terminal: Terminal, head: str, bo
     answer = ask(terminal, head, body)
 
     assert (answer.status, answer.content_type) == (400, "application/problem+json")
-    assert terminal.army_json("runs") == {"runs": []}
+    assert Api(terminal.url, terminal.token).get(BRIEFS) == {"briefs": []}
 
 
 @pytest.mark.parametrize(("is_known", "status"), [(True, 413), (False, 401)], ids=["a user", "a stranger"])

@@ -3,14 +3,15 @@
 
 -- name: cancel_run
 -- What has not begun ends at once; what is at work is told so in its own row, and its executor ends it. If nothing is
--- at work the run ends here. No row: it has ended, or was cancelled before.
+-- at work the run ends here. No row: it has ended, or was cancelled before. The time is that of this statement, not of
+-- its transaction, which may have waited for others.
 with run as (
     select workspace_id, id, version, steps_open, started_at from tiktok_workflow_runs
      where id = :run_id::uuid and status = 'running' and cancel_requested_at is null
 ), step as (
     update tiktok_workflow_steps s
        set status = case when s.status = 'running' then s.status else 'cancelled' end,
-           cancel_requested_at = now(),
+           cancel_requested_at = clock_timestamp(),
            completed_at = case when s.status <> 'running' then now() end,
            error_class = case when s.status = 'running' then s.error_class else 'run_cancelled' end,
            error_message = case when s.status = 'running' then s.error_message
@@ -34,7 +35,7 @@ with run as (
 ), moved as (
     update tiktok_workflow_runs r
        set version = r.version + count.ended + 1, steps_open = r.steps_open - count.ended,
-           cancel_requested_at = now(), cancelled_by = :cancelled_by::text, cancel_reason = :reason::text,
+           cancel_requested_at = clock_timestamp(), cancelled_by = :cancelled_by::text, cancel_reason = :reason::text,
            status = case when count.is_end then 'cancelled' else r.status end,
            completed_at = case when count.is_end then now() end,
            error_class = 'run_cancelled', error_message = :told::text,
