@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import shutil
 import signal
 import sys
 import threading
@@ -82,7 +84,7 @@ def up(workers: int, sweep_every: float) -> None:
 
     settings = current_settings()
     stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
     with Stack(
         settings.army_home, process_environ(), told=click.echo, workers=workers, sweep_every_s=sweep_every
@@ -113,12 +115,14 @@ def demo(handle: str, as_json: bool) -> None:
 
 
 def _next_commands(run_id: str) -> list[tuple[str, str]]:
+    """Commands that can be pasted: by the path that this one was started with, where `army` alone is not found."""
+    program = "army" if shutil.which("army") else os.path.relpath(sys.argv[0])
     return [
-        (f"army show {run_id}", "its steps"),
-        (f"army trace {run_id} --whole", "every call: prompts, answers, cost"),
-        ("army run profile_audit --handle @any_handle", "another account"),
-        ("army run profile_audit --handle @somebody --dataset export.csv", "from a file that you have"),
-        ("army up", "keep everything running"),
+        (f"{program} show {run_id}", "its steps"),
+        (f"{program} trace {run_id} --whole", "every call: prompts, answers, cost"),
+        (f"{program} run profile_audit --handle @any_handle", "another account"),
+        (f"{program} run profile_audit --handle @somebody --dataset export.csv", "from a file that you have"),
+        (f"{program} up", "keep everything running"),
     ]
 
 
@@ -144,7 +148,7 @@ def _exit_as(run: JsonObject) -> None:
 )
 @click.option("--notes", help="What to look out for, in your words.")
 @click.option("--brand-id", type=click.UUID, help="The brand profile to speak for.")
-@click.option("--budget-usd", help="The most this run may cost, in US dollars.")
+@click.option("--budget-usd", help="What this run may cost, in US dollars: kept with the run, not enforced yet.")
 @click.option(
     "--dataset",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
@@ -35,6 +37,8 @@ def reachable_api() -> Iterator[Api]:
         yield Api(found.url, local_token(settings))
         return
     click.echo(f"no stack runs in {settings.army_home}; starting one for this command", err=True)
+    for number in (signal.SIGTERM, signal.SIGHUP):  # ended from outside, the stack of this command ends with it
+        signal.signal(number, lambda received, _: sys.exit(128 + received))
     with Stack(settings.army_home, process_environ(), told=lambda line: click.echo(f"  {line}", err=True)) as stack:
         yield Api(stack.url, local_token(settings))
 

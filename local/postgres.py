@@ -140,19 +140,26 @@ class Postgres:
         return self._bin
 
     def _initialise(self) -> None:
-        self._own(self._data)
-        command = [str(self._bin / "initdb"), "-D", str(self._data), "-U", OWNER, "-A", "trust", "-E", "UTF8"]
-        self._run([*command, "--locale=C.UTF-8", "--no-instructions", "--no-sync"])
+        """Makes the cluster beside its place and moves it there whole: a kill in between leaves nothing half made."""
+        for left in self._data.parent.glob(f"{self._data.name}.unfinished-*"):
+            shutil.rmtree(left)
+        unfinished = self._data.with_name(f"{self._data.name}.unfinished-{os.getpid()}")
+        self._own(unfinished)
+        command = [str(self._bin / "initdb"), "-D", str(unfinished), "-U", OWNER, "-A", "trust", "-E", "UTF8"]
+        self._run([*command, "--locale=C.UTF-8", "--no-instructions"])
         extra = CONFIG if self._fsync else CONFIG + "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\n"
-        with (self._data / "postgresql.conf").open("a") as config:
+        with (unfinished / "postgresql.conf").open("a") as config:
             config.write(extra)
+        if self._data.exists():
+            self._data.rmdir()
+        unfinished.rename(self._data)
 
     def _forget_dead_owner(self) -> None:
         """Files left by a kill name a pid that may be a zombie, or somebody else, by now: Postgres would give up."""
         pid_file = self._data / "postmaster.pid"
         if pid_file.exists():
-            pid = int(pid_file.read_text().split("\n", 1)[0])
-            if self._runs_here(pid):
+            pid = pid_file.read_text().split("\n", 1)[0]
+            if pid.isdigit() and self._runs_here(int(pid)):
                 raise PostgresError(f"a Postgres with pid {pid} already runs in {self._data}; is another stack up?")
         for left in (pid_file, *self._sockets.glob(".s.PGSQL.*")):
             left.unlink(missing_ok=True)
@@ -165,6 +172,7 @@ class Postgres:
 
     def _spawn(self, log: Path) -> subprocess.Popen[bytes]:
         command = [str(self._bin / "postgres"), "-D", str(self._data), "-k", str(self._sockets), "-p", str(PORT)]
+        command += ["-c", "listen_addresses="]  # never on TCP, whatever the configuration has come to
         with log.open("ab") as out:
             if self._user is None:
                 return subprocess.Popen(
@@ -193,7 +201,7 @@ class Postgres:
         who = {} if self._user is None else {"user": self._user.pw_uid, "group": self._user.pw_gid}
         groups: dict[str, list[int]] = {} if self._user is None else {"extra_groups": []}
         done = subprocess.run(  # type: ignore[call-overload]  # the two ways of naming a user share no overload
-            command, capture_output=True, text=True, check=False, cwd="/", **who, **groups
+            command, capture_output=True, text=True, check=False, cwd="/", env=self._environ, **who, **groups
         )
         if done.returncode != 0:
             raise PostgresError(f"{Path(command[0]).name}: {(done.stderr or done.stdout).strip()[-2000:]}")

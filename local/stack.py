@@ -16,11 +16,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO
+from typing import IO, Any
 
 import urllib3
 
-from local.postgres import Addresses, Postgres
+from local.postgres import Addresses, Postgres, PostgresError
 from local.processes import MARK, Command, Part, StackError, answers, end_left_behind, free_port
 from local.signer import Signer
 from shared.config import Settings
@@ -130,9 +130,9 @@ class Stack:
     def _ports(self) -> Ports:
         """The ports of the last time, as long as they are free: waiting tasks name the doors by them."""
         file = self.folder / "ports.json"
-        known = json.loads(file.read_text()) if file.exists() else {}
+        known = _read_json(file)
         ports = Ports(**{name: _still_free(known.get(name)) for name in ("doors", "tasks", "signer")})
-        file.write_text(json.dumps(asdict(ports)))
+        _write_json(file, asdict(ports))
         return ports
 
     def _settings(self, ports: Ports, addresses: Addresses | None) -> Settings:
@@ -188,19 +188,20 @@ class Stack:
             claude_mode=self.settings.claude_mode,
             tiktok_provider_mode=self.settings.tiktok_provider_mode,
         )
-        (self.folder / "stack.json").write_text(json.dumps(asdict(info)))
+        _write_json(self.folder / "stack.json", asdict(info))
 
     def _keep(self) -> None:
         """Restarts what has died, and is this machine's Cloud Scheduler: a tick of the sweep every few seconds."""
         http = urllib3.PoolManager(retries=False, timeout=10)
         signer = Signer(self.folder / "signer")
         while not self._stopping.wait(self._sweep_every_s):
-            self._restart_dead()
-            token = signer.task_token(self.settings.task_token_email, self.settings.executor_audience)
             try:
+                self._restart_dead()
+                token = signer.task_token(self.settings.task_token_email, self.settings.executor_audience)
                 http.request("POST", f"{self.url}/tasks/sweep", headers={"Authorization": f"Bearer {token}"})
-            except urllib3.exceptions.HTTPError as failed:
-                log.warning("scheduler: the sweep did not answer (%s)", type(failed).__name__)
+            except (urllib3.exceptions.HTTPError, PostgresError, OSError) as failed:
+                # Whatever it was may pass, and this thread is the only one that would notice.
+                log.warning("scheduler: this tick failed, the next one tries again (%s)", failed)
 
     def _restart_dead(self) -> None:
         for part in self.parts.values():
@@ -230,12 +231,39 @@ def _still_free(port: int | None) -> int:
     return port if port is not None and not answers(port) else free_port()
 
 
-def running(folder: Path) -> StackInfo | None:
-    """The stack that runs in this folder; None if there is none."""
-    file = folder.absolute() / "stack.json"
+def _read_json(file: Path) -> dict[str, Any]:
+    """What the file holds; nothing where it is missing, or was torn by a kill."""
     try:
-        info = StackInfo(**json.loads(file.read_text()))
-    except (OSError, ValueError, TypeError):
+        found = json.loads(file.read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _write_json(file: Path, value: dict[str, Any]) -> None:
+    """Writes it whole or not at all."""
+    unfinished = file.with_suffix(".unfinished")
+    unfinished.write_text(json.dumps(value))
+    unfinished.replace(file)
+
+
+def running(folder: Path) -> StackInfo | None:
+    """The stack that runs in this folder; None if there is none, or if nobody looks after what is left of one."""
+    try:
+        info = StackInfo(**_read_json(folder.absolute() / "stack.json"))
+    except TypeError:
         return None
     port = int(info.url.rpartition(":")[2])
-    return info if answers(port) else None
+    return info if answers(port) and _is_kept(folder) else None
+
+
+def _is_kept(folder: Path) -> bool:
+    """True if some process holds the folder's lock: the one that restarts what dies and ticks the sweep."""
+    try:
+        with (folder.absolute() / "lock").open("r+") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return False

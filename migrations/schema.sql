@@ -460,6 +460,7 @@ CREATE INDEX tiktok_wake_ups_due ON public.tiktok_wake_ups USING btree (wake_at)
 CREATE INDEX tiktok_workflow_runs_forks ON public.tiktok_workflow_runs USING btree (workspace_id, forked_from_run_id) WHERE (forked_from_run_id IS NOT NULL);
 CREATE INDEX tiktok_workflow_runs_newest ON public.tiktok_workflow_runs USING btree (workspace_id, started_at DESC);
 CREATE INDEX tiktok_workflows_newest ON public.tiktok_workflows USING btree (workspace_id, slug, version DESC, created_at DESC);
+CREATE UNIQUE INDEX tiktok_workflows_one_of_a_version ON public.tiktok_workflows USING btree (workspace_id, slug, version) WHERE is_stored;
 CREATE TRIGGER only_legal_run_moves BEFORE UPDATE OF status ON public.tiktok_workflow_runs FOR EACH ROW EXECUTE FUNCTION public.hold_run_line();
 CREATE TRIGGER only_legal_step_moves BEFORE UPDATE OF status ON public.tiktok_workflow_steps FOR EACH ROW EXECUTE FUNCTION public.hold_step_line();
 ALTER TABLE ONLY public.tiktok_agent_runs

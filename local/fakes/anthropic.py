@@ -6,7 +6,8 @@ that it accepts is charged, whether or not the answer arrives.
     python -m local.fakes.anthropic --port 8090
 
 `GET /_bill` gives the bill. `POST /_script` with {"faults": [...]} says what happens to the next requests, one fault
-each (afterwards all is well). `POST /_reset` forgets bill, script and cache. Faults:
+each (afterwards all is well). `POST /_pace` with {"seconds": 0.2} lets every answer take that long, after it is billed.
+`POST /_reset` forgets bill, script, pace and cache. Faults:
 
     ok                      a good answer                  529, 500, 400, ...      that status, not billed
     429:retry-after=2       with that header               429:should-retry=false  with x-should-retry
@@ -44,7 +45,7 @@ from local.fakes.anthropic_wire import (
     rate_limit_headers,
     refusal_of,
 )
-from shared.core.canonical import JsonObject
+from shared.core.canonical import JsonObject, canonical_json, text_digest
 from shared.llm.models import facts_of
 from shared.llm.prefixes import PrefixCache
 from shared.llm.prices import cost_of
@@ -84,6 +85,7 @@ class Charge:
     usage: Usage
     usd: Decimal
     fault: str
+    prompt_sha256: str = ""  # of the user prompt as the journal keeps it: which call it was that cost this
 
 
 @dataclass
@@ -101,6 +103,7 @@ class Desk:
     counts: Counter[str] = field(default_factory=Counter)
     at_work: int = 0
     most_at_once: int = 0
+    pace_s: float = 0.0
 
     @contextmanager
     def working(self) -> Iterator[None]:
@@ -127,12 +130,12 @@ class Desk:
         with self.lock:
             return self.cache.count(body, min_cacheable=least, now=self.clock(), owner=key)
 
-    def charge(self, request_id: str, model: str, usage: Usage, fault: Fault) -> None:
+    def charge(self, request_id: str, model: str, usage: Usage, fault: Fault, prompt_sha256: str) -> None:
         cost = cost_of(usage, model)
         with self.lock:
             self.counts["charged"] += 1
             self.total_usd += cost.usd
-            self.charges.append(Charge(request_id, model, usage, cost.usd, fault.name))
+            self.charges.append(Charge(request_id, model, usage, cost.usd, fault.name, prompt_sha256))
 
     def add_faults(self, faults: list[str]) -> None:
         with self.lock:
@@ -140,7 +143,7 @@ class Desk:
 
     def reset(self) -> None:
         with self.lock:
-            self.cache, self.total_usd = PrefixCache(), Decimal(0)
+            self.cache, self.total_usd, self.pace_s = PrefixCache(), Decimal(0), 0.0
             for kept in (self.script, self.charges, self.received, self.counts):
                 kept.clear()
 
@@ -169,7 +172,15 @@ def _row(charge: Charge) -> JsonObject:
         "output_tokens": usage.output_tokens,
         "usd": str(charge.usd),
         "fault": charge.fault,
+        "prompt_sha256": charge.prompt_sha256,
     }
+
+
+def _prompt_sha256(body: JsonObject) -> str:
+    """Of the one user message as text, else of all messages as JSON: what `ModelRequest.user_prompt` is."""
+    messages = body["messages"]
+    first = messages[0]["content"]
+    return text_digest(first if len(messages) == 1 and isinstance(first, str) else canonical_json(messages))
 
 
 class _Server(ThreadingHTTPServer):
@@ -192,7 +203,12 @@ class _Door(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True  # else every call takes 40 ms
     server: _Server
-    routes: ClassVar[dict[str, str]] = {"/v1/messages": "_messages", "/_script": "_take_script", "/_reset": "_reset"}
+    routes: ClassVar[dict[str, str]] = {
+        "/v1/messages": "_messages",
+        "/_script": "_take_script",
+        "/_pace": "_set_pace",
+        "/_reset": "_reset",
+    }
 
     def do_GET(self) -> None:
         if self.path == "/_bill":
@@ -215,6 +231,10 @@ class _Door(BaseHTTPRequestHandler):
     def _take_script(self, raw: bytes) -> None:
         self.server.desk.add_faults(json.loads(raw)["faults"])
         self._send(200, {"waiting": len(self.server.desk.script)})
+
+    def _set_pace(self, raw: bytes) -> None:
+        self.server.desk.pace_s = float(json.loads(raw)["seconds"])
+        self._send(200, {})
 
     def _reset(self, _raw: bytes) -> None:
         self.server.desk.reset()
@@ -240,7 +260,7 @@ class _Door(BaseHTTPRequestHandler):
             return self._fail(fault, request_id)
         model = next(iter(fault.options)) if fault.name == "other_model" else body["model"]
         message, usage = answer_to(body, request_id, fault.name, desk.prompt_usage(body, self._key()), model)
-        desk.charge(request_id, model, usage, fault)
+        desk.charge(request_id, model, usage, fault, _prompt_sha256(body))
         return self._deliver(body, message, request_id, fault)
 
     def _door_refusal(self) -> Refusal | None:
@@ -268,7 +288,7 @@ class _Door(BaseHTTPRequestHandler):
     def _deliver(self, body: JsonObject, message: JsonObject, request_id: str, fault: Fault) -> None:
         if fault.name == "reset":
             return self._hang_up()
-        time.sleep(fault.delay_s)
+        time.sleep(fault.delay_s + self.server.desk.pace_s)
         if fault.name == "garbage":
             return self._send(200, {"hello": "from a proxy"}, request_id)
         if fault.name == "no_usage":

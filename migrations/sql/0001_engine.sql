@@ -47,6 +47,8 @@ create table tiktok_workflows (
     created_at   timestamptz not null default now()
 );
 create index tiktok_workflows_newest on tiktok_workflows (workspace_id, slug, version desc, created_at desc);
+create unique index tiktok_workflows_one_of_a_version on tiktok_workflows (workspace_id, slug, version)
+    where is_stored;
 alter table tiktok_workflows add primary key (workspace_id, digest);
 comment on column tiktok_workflows.is_stored is
     'true: posted by a user, and preferred to the seeded one of the same slug; false: written when a run pinned it';

@@ -23,5 +23,14 @@ def lines(text: str, limit: int) -> str:
     return _FORBIDDEN.sub("", text[:limit])
 
 
+_BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")  # embeddings, overrides and isolates
+
+
+def inert(markdown: str) -> str:
+    """A report in which nothing that a stranger wrote, or a model made of it, acts: no HTML, no image, no link behind a
+    text, and no character that turns the direction of what follows. Headings, tables and emphasis stay."""
+    return _BIDI.sub("", markdown).replace("<", "&lt;").replace("](", "]\\(").replace("![", "!\\[")
+
+
 Said = Annotated[str, AfterValidator(lambda text: excerpt(text, 600))]
 """A sentence or two that a model wrote: one line, at most 600 characters."""

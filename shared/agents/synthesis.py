@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from shared.agents.asking import result_of, system_prompt
 from shared.agents.audit import brand_of
 from shared.agents.base import AgentContext, AgentInput, AgentOutput, AgentResult, BaseAgent
-from shared.agents.quoting import excerpt, lines
+from shared.agents.quoting import excerpt, inert, lines
 from shared.agents.records import STORED, Records
 from shared.agents.scores.stated import numbers_not_in
 from shared.agents.trimming import trimmed_to_fit
@@ -91,7 +91,7 @@ class SynthesisAgent(BaseAgent):
             is_synthesis=True,
             workflow_slug=given.workflow.slug,
         )
-        report = f"{unfenced(answer.text)}\n\n{foot(answer, facts)}\n"
+        report = f"{inert(unfenced(answer.text))}\n\n{foot(answer, facts)}\n"
         return result_of({"report_md": report}, answer)
 
 

@@ -17,8 +17,9 @@ from shared.engine.rooms import Rooms
 from shared.engine.start_run import RunRequest, StartedRun, start_run
 from shared.errors import ConflictError, InvalidInputError, NotEnoughSettingsError, NotFoundError
 from shared.providers.tiktok import check_account, normal_handle
+from shared.store.connection import ConstraintError
 from shared.store.documents import as_jsonb
-from shared.workflows.check import check_definition
+from shared.workflows.check import OWN_FIELDS, check_brief, check_definition
 from shared.workflows.seeded import SEEDED_WORKFLOWS
 
 
@@ -43,7 +44,8 @@ def take_brief(outcome: str, brief: JsonObject, fields: JsonObject, caller: Call
 
     `brief` holds the brief's own fields, `fields` what agents may need besides.
     """
-    definition_of(outcome, caller.workspace_id, rooms, field="outcome")
+    definition = definition_of(outcome, caller.workspace_id, rooms, field="outcome")
+    check_brief(definition, {**fields, **brief}, fields)
     check_subject(brief, caller, rooms)
     digest = digest_of({"outcome": outcome, "brief": brief, "fields": fields})
     rows = rooms.store.move(
@@ -107,6 +109,7 @@ def run_stored_brief(brief_id: UUID, slug: str, caller: Caller, rooms: Rooms) ->
     if not rows:
         raise NotFoundError(f"brief_id: there is no brief {brief_id} in this workspace")
     brief = brief_of_row(rows[0])
+    check_brief(definition, brief, rows[0].fields)
     check_subject(brief, caller, rooms)
     return _started(definition, brief, caller, rooms, brief_id=brief_id, budget_usd=rows[0].budget_usd)
 
@@ -127,6 +130,7 @@ def brief_of_row(row: Any) -> JsonObject:
 def run_ad_hoc(slug: str, brief: JsonObject, budget_usd: Decimal | None, caller: Caller, rooms: Rooms) -> StartedRun:
     """Starts a run without a stored brief (X14)."""
     definition = definition_of(slug, caller.workspace_id, rooms)
+    check_brief(definition, brief, brief.keys() - OWN_FIELDS)
     check_subject(brief, caller, rooms)
     return _started(definition, brief, caller, rooms, budget_usd=budget_usd)
 
@@ -177,17 +181,22 @@ def _started(
 
 def store_workflow(definition: WorkflowDef, caller: Caller, rooms: Rooms) -> str:
     """Stores a checked definition and returns its digest. A version is never overwritten with other content."""
-    rows = rooms.store.move(
-        caller.workspace_id,
-        "store_definition",
-        workspace_id=caller.workspace_id,
-        digest=definition.digest,
-        slug=definition.slug,
-        workflow_version=definition.version,
-        name=definition.name,
-        description=definition.description,
-        dag_jsonb=as_jsonb(definition.to_dag_jsonb()),
-    )
+    try:
+        rows = rooms.store.move(
+            caller.workspace_id,
+            "store_definition",
+            workspace_id=caller.workspace_id,
+            digest=definition.digest,
+            slug=definition.slug,
+            workflow_version=definition.version,
+            name=definition.name,
+            description=definition.description,
+            dag_jsonb=as_jsonb(definition.to_dag_jsonb()),
+        )
+    except ConstraintError as taken:  # somebody stored another one at the same moment
+        if taken.constraint != "tiktok_workflows_one_of_a_version":
+            raise
+        rows = []
     if not rows:
         raise ConflictError(
             f"version: {definition.slug!r} version {definition.version} is stored with other content; take the next one"

@@ -26,10 +26,13 @@ from shared.engine.rooms import Rooms
 from shared.engine.run_agent import run_agent
 from shared.engine.settle_step import Attempt, Success, fail_or_retry, succeed_together
 from shared.errors import EngineError, FenceLostError, LostTooOftenError, TerminalError, TransientError
+from shared.store.connection import ConstraintError
 from shared.store.documents import as_jsonb
 from shared.store.session import Step
 
 log = logging.getLogger(__name__)
+
+UNRECORDED = (TransientError, ConstraintError)  # the store did not take it; the steps beside it still end
 
 
 class StepOutcome(StrEnum):
@@ -52,7 +55,7 @@ class Work:
     def __init__(self, workspace_id: UUID, run_id: UUID, rooms: Rooms, began: float) -> None:
         self._workspace_id, self._run_id, self._rooms, self._began = workspace_id, run_id, rooms, began
         self._outcomes: dict[UUID, StepOutcome] = {}
-        self._busy: list[TransientError] = []
+        self._busy: list[Exception] = []
         self._under_way = 0
         self._ended: list[tuple[Any, Success]] = []
         self._group = asyncio.TaskGroup()
@@ -83,7 +86,7 @@ class Work:
         moves += [("claim_step", self._claim(step, run_id, given)) for step, run_id, given, _ in resolved]
         try:
             _, *rows = self._rooms.store.move_all(self._workspace_id, moves)
-        except TransientError as busy:
+        except UNRECORDED as busy:
             self._busy.append(busy)
             return []
         return [
@@ -127,7 +130,7 @@ class Work:
     async def _one(self, step: Any, attempt: Attempt, given: JsonObject, wrong: EngineError | None) -> None:
         try:
             await self._worked(step, attempt, given, wrong)
-        except TransientError as busy:
+        except UNRECORDED as busy:
             self._busy.append(busy)
 
     async def _worked(self, step: Any, attempt: Attempt, given: JsonObject, wrong: EngineError | None) -> None:
@@ -158,7 +161,7 @@ class Work:
         self._under_way -= len(ended)
         try:
             self._settled(ended)
-        except TransientError as busy:
+        except UNRECORDED as busy:
             self._busy.append(busy)
 
     def _settled(self, ended: Sequence[tuple[Any, Success]]) -> None:

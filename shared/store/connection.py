@@ -29,6 +29,7 @@ LOST = (InterfaceError, OSError, struct.error, EOFError)  # what pg8000 raises w
 _SETTINGS = {
     "statement_timeout": "30000",
     "idle_in_transaction_session_timeout": "60000",
+    "idle_session_timeout": "60000",  # longer than IDLE_S. What a quiet process keeps, others may be waiting for
     "jit": "off",
     "timezone": "UTC",
     "plan_cache_mode": "force_generic_plan",
@@ -172,11 +173,11 @@ class Pool:
     def _open(self) -> WireConnection:
         try:
             connection = self._connect()
+            if not self._checked:
+                _refuse_strong_role(connection)
+                self._checked = True
         except (*LOST, DatabaseError) as failed:
             raise StoreBusyError(f"could not connect to the database ({_reason(failed)})") from failed
-        if not self._checked:
-            _refuse_strong_role(connection)
-            self._checked = True
         return connection
 
     def _give_back(self, connection: WireConnection) -> None:

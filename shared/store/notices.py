@@ -13,7 +13,7 @@ from uuid import UUID
 from pg8000.exceptions import DatabaseError
 
 from shared.errors import StoreBusyError
-from shared.store.connection import LOST, Pool
+from shared.store.connection import IDLE_S, LOST, Pool
 from shared.store.sql import queries
 from shared.store.wire import WireConnection
 
@@ -74,11 +74,12 @@ class RunEnds:
             self._wake_all()
 
     def _hear(self, connection: WireConnection) -> None:
-        idle_since = time.monotonic()
+        idle_since = asked_at = time.monotonic()
         while time.monotonic() - idle_since < LINGER_S and not self._closed.is_set():
             readable, _, _ = select.select([connection.socket], [], [], 1.0)
-            if readable:
-                connection.ping()  # reads what has arrived
+            if readable or time.monotonic() - asked_at > IDLE_S:
+                connection.ping()  # reads what has arrived, and says that we are still there
+                asked_at = time.monotonic()
                 for payload in connection.take_notices():
                     self._wake(UUID(payload))
             with self._lock:

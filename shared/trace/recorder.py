@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
 from shared.core.canonical import JsonObject, text_digest
 from shared.core.status import CallOutcome
-from shared.errors import FenceLostError, RunCancelledError
+from shared.errors import FenceLostError, RunCancelledError, StoreBusyError
 from shared.store.documents import as_jsonb, clean_text
 from shared.store.session import Store
 from shared.trace.calls import Answer, Usage
 from shared.trace.journal import Remembered, Row
 
+PAUSE_S = 0.25  # between two tries to write an answer down
 LONG_TEXT = 512  # characters; a longer prompt is stored once, by its sha-256
 
 
@@ -31,6 +33,8 @@ class StepRecorder:
         self._expect_one(self._store.move(self._workspace_id, "begin_call", **values))
 
     def finish(self, row: Row) -> None:
+        """Writes the answer. It is paid for, so while the database is away it is tried again, for a lease at most: what
+        is not written is in doubt, and asked again. A commit that was lost sight of is written once more, the same."""
         values = {
             "agent_run_id": row.agent_run_id,
             "idx": row.idx,
@@ -38,9 +42,19 @@ class StepRecorder:
             "attempt": self._fence["attempt"],
             **_answered(row),
         }
-        (kept,) = self._store.move(self._workspace_id, "finish_call", **values) or (None,)
+        (kept,) = self._insisted("finish_call", values) or (None,)
         if kept is None or kept.outcome == CallOutcome.WASTED:
             raise FenceLostError(f"call {row.call.label!r} was answered after the step had been taken over")
+
+    def _insisted(self, query: str, values: JsonObject) -> list[Any]:
+        until = time.monotonic() + self._lease["lease_s"]
+        while True:
+            try:
+                return self._store.move(self._workspace_id, query, **values)
+            except StoreBusyError:
+                if time.monotonic() + PAUSE_S > until:
+                    raise
+                time.sleep(PAUSE_S)
 
     def record(self, row: Row) -> None:
         values = {

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from pydantic import ValidationError
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
 
 from shared.agents.registry import AGENT_REGISTRY
 from shared.core.canonical import Json
 from shared.core.definitions import APPROVAL_NODE, SENTINELS, SYNTHESIS_NODE, WorkflowDef, WorkflowStepDef
 from shared.core.graph import CycleError, comes_before, execution_order
 from shared.core.inputs import BRIEF, BadPathError, Reference, references_in
-from shared.errors import InvalidDefinitionError
+from shared.errors import InvalidDefinitionError, InvalidInputError
 
 RESERVED_KEYS = frozenset({BRIEF, "workflow", "upstream"})
 DEPENDS_ON = "depends_on"
+OWN_FIELDS = frozenset({"handle", "target_type", "notes", "brand_id", "dataset", "budget_usd"})
 
 
 def parse_definition(given: Json) -> WorkflowDef:
@@ -90,3 +94,41 @@ def _check_output(step: WorkflowStepDef, where: str, reference: Reference, agent
     if fields and field not in fields:
         told = f"path {reference.text!r}: {agent_name} puts out no {field!r}; it puts out: {', '.join(sorted(fields))}"
         raise InvalidDefinitionError(step.key, where, told)
+
+
+def check_brief(definition: WorkflowDef, brief: Mapping[str, Any], fields: Iterable[str]) -> None:
+    """Checks what a brief says besides its own fields, before anything is written: each must be a field that some step
+    takes, or that an input_map reads, and have a value that the step will take. Raises `InvalidInputError`.
+    """
+    names = list(fields)
+    taken: set[str] = {name for step in definition.steps for name in _read_from_brief(step, definition)}
+    takes_any = False
+    for step in definition.steps:
+        if step.agent_name not in AGENT_REGISTRY:
+            continue
+        model = AGENT_REGISTRY[step.agent_name].Input
+        takes_any = takes_any or model.model_config.get("extra") == "allow"
+        taken |= set(model.model_fields)
+        _check_values(step, model, {**brief, **step.options}, names)
+    for name in names:
+        if name not in taken and not takes_any:
+            known = ", ".join(sorted(taken - OWN_FIELDS))
+            raise InvalidInputError(f"fields.{name}", f"no step of {definition.slug} takes it; they take: {known}")
+
+
+def _read_from_brief(step: WorkflowStepDef, definition: WorkflowDef) -> list[str]:
+    keys = [other.key for other in definition.steps]
+    found = [reference for value in step.input_map.values() for reference in references_in(value, keys)]
+    return [reference.first_field for reference in found if reference.root == BRIEF and reference.first_field]
+
+
+def _check_values(step: WorkflowStepDef, model: type[BaseModel], given: dict[str, Any], names: list[str]) -> None:
+    try:
+        model.model_validate(given)
+    except ValidationError as wrong:
+        for problem in wrong.errors(include_url=False):
+            name = str(problem["loc"][0]) if problem["loc"] else ""
+            if name in names and name not in step.input_map and name not in step.options:
+                path = ".".join(str(part) for part in problem["loc"])
+                told = str(problem["msg"]).removeprefix("Value error, ")
+                raise InvalidInputError(f"fields.{path}", f"{step.agent_name}: {told}") from wrong

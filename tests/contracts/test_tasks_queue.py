@@ -109,6 +109,8 @@ def test_threads_share_one_queue(queue: StepQueue, target: Target, path: str) ->
         thread.start()
 
     assert {json.loads(hit.body)["n"] for hit in target.wait(path, 8)} == set(range(8))
+    for thread in threads:
+        thread.join(10)
 
 
 def test_a_due_time_is_kept(queue: StepQueue, target: Target, path: str) -> None:

@@ -217,6 +217,7 @@ def test_a_path_that_cannot_be_followed_fails_the_step(person: Person, path: str
     """Zero steps, things that cannot be compared, numbers that are none: the step fails, the queue is told 200."""
     person.post(WORKFLOWS, reading(path))
 
-    run = told(person.get(f"{RUNS}/{person.ended_run('two_steps', fields={'tags': [1, 'x', {}, None]})}"))
+    fields = {"tags": [1, "x", {}, None]} if path.startswith("brief.tags") else {}
+    run = told(person.get(f"{RUNS}/{person.ended_run('two_steps', fields=fields)}"))
 
     assert (run["status"], run["error_class"]) == ("failed", "input_unresolved")

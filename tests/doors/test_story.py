@@ -37,7 +37,7 @@ def test_a_brief_is_kept_as_it_was_meant(person: Person) -> None:
         "target_type": "own_brand",
         "notes": "شكراً 💄\n\tsecond line",
         "budget_usd": "0.10",
-        "fields": {"colours": ["rosé", None, 1.5, {"deep": True}], "n": 10**30},
+        "fields": {"region": "GB", "freshness_hours": 48, "confidence_threshold": 0.75},
     }
 
     answer = person.post(BRIEFS, sent)
@@ -50,6 +50,28 @@ def test_a_brief_is_kept_as_it_was_meant(person: Person) -> None:
     assert {name: kept[name] for name in ("outcome", "target_type", "notes", "fields")} == {
         name: sent[name] for name in ("outcome", "target_type", "notes", "fields")
     }
+
+
+@pytest.mark.parametrize(
+    ("fields", "field", "allowed"),
+    [
+        ({"region": "usa"}, "fields.region", "trend_watcher"),
+        ({"window_days": "many"}, "fields.window_days", "integer"),
+        ({"nonsense": 1}, "fields.nonsense", "no step of profile_audit takes it; they take: "),
+    ],
+)
+def test_fields_that_no_step_takes_are_refused(
+    person: Person, fields: dict[str, Any], field: str, allowed: str
+) -> None:
+    """What a step would refuse later, after money was spent, is refused before a row is written."""
+    with person.writes_nothing():
+        of_brief = person.post(BRIEFS, {**BRIEF, "fields": fields})
+        ad_hoc = person.post(RUN, {"workflow_slug": "profile_audit", "handle": "a", "fields": fields})
+
+    for answer in (of_brief, ad_hoc):
+        assert answer.status_code == 422
+        assert told(answer)["field"] == field
+        assert allowed in told(answer)["detail"]
 
 
 def test_a_run_is_answered_at_once(person: Person) -> None:
@@ -69,7 +91,7 @@ def test_a_run_is_answered_at_once(person: Person) -> None:
 
 def test_a_stored_brief_and_an_ad_hoc_one_read_the_same(person: Person) -> None:
     """What the steps see of a brief does not depend on whether it was stored before (X14)."""
-    fields: dict[str, Any] = {"budget_usd": 100, "notes": "n", "fields": {"colour": "red"}}
+    fields: dict[str, Any] = {"budget_usd": 100, "notes": "n", "fields": {"region": "GB"}}
     stored = person.post(RUN, {"brief_id": person.brief(**fields), "workflow_slug": "profile_audit"})
 
     ad_hoc = person.run(**fields)

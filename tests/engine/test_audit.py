@@ -161,3 +161,21 @@ def test_unknown_views_stay_unknown(exports: tuple[Rooms, Path], queue: HeldQueu
     velocity = next(canary for canary in health["canaries"] if canary["name"] == "view_velocity")
     assert velocity["state"] == "unknown"
     assert "unknown" in run["report_md"].lower()
+
+
+def test_what_strangers_wrote_does_not_act_in_the_report(
+    exports: tuple[Rooms, Path], queue: HeldQueue, workspace: UUID
+) -> None:
+    """Captions with HTML, images and links come out as text: nobody places a pixel or a script in a team's report."""
+    rooms, folder = exports
+    rows = [video(at, "mdx", at * 2 + 3, 1000 + at) for at in range(30)]
+    for row in rows:
+        row["text"] = (
+            "<img src=x onerror=alert(1)> [gift](javascript:alert(1)) ![t](https://evil.example/p.png) \u202eabc"
+        )
+
+    report = audited("mdx", workspace, rooms, queue, dataset=written(folder, rows))["report_md"]
+
+    assert "gift" in report
+    for live in ("<img", "](", "![", "\u202e"):
+        assert live not in report

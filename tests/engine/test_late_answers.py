@@ -1,9 +1,12 @@
-"""An attempt that was overtaken in the middle of a call, and wakes up with the answer."""
+"""An answer that comes when its step has been taken over, or when the database is away."""
 
 from __future__ import annotations
 
 import asyncio
+import struct
+from collections.abc import Sequence
 from decimal import Decimal
+from typing import cast
 from uuid import UUID
 
 import pytest
@@ -11,9 +14,14 @@ import pytest
 from shared.core.status import CallKind
 from shared.engine.read_run import read_agent_run
 from shared.engine.rooms import Rooms
-from shared.errors import FenceLostError, ProviderDownError
+from shared.errors import FenceLostError, ProviderDownError, StoreBusyError
+from shared.store.connection import Pool
+from shared.store.session import Step, Store
+from shared.store.wire import Row, WireConnection
 from shared.trace.calls import Answer, Call
 from shared.trace.context import inside_agent_run
+from shared.trace.journal import Journal
+from shared.trace.recorder import StepRecorder
 from tests.engine.test_journal import claim, claimed, journal_of
 
 CALL = Call(kind=CallKind.LLM, label="ask", content={"input": 1}, billable=True, user_prompt="1")
@@ -66,3 +74,52 @@ def test_a_late_failure_ends_the_doubt(rooms: Rooms, workspace: UUID) -> None:
 
     assert rows_of(rooms, workspace, first) == [("failed", "0.00000000")]
     assert rows_of(rooms, workspace, second) == [("paid", "0.25000000")]
+
+
+class AwayStore(Store):
+    """The real store, away for the first tries of one statement: before it got there, or after it was done."""
+
+    def __init__(self, there: Store, name: str, *, tries: int, is_done: bool) -> None:
+        self.__dict__.update(there.__dict__)
+        self._name, self.left, self._is_done = name, tries, is_done
+
+    def move_all(self, workspace_id: UUID, steps: Sequence[Step]) -> list[list[Row]]:
+        is_away = self.left > 0 and any(name == self._name for name, _ in steps)
+        if not is_away:
+            return super().move_all(workspace_id, steps)
+        self.left -= 1
+        if self._is_done:
+            super().move_all(workspace_id, steps)
+        raise StoreBusyError("the database is away")
+
+
+@pytest.mark.parametrize("is_done", [False, True], ids=["before the commit", "after the commit"])
+def test_an_answer_is_written_when_the_database_is_back(rooms: Rooms, workspace: UUID, is_done: bool) -> None:
+    """It was paid for: the write is tried again, and one that had come through after all changes nothing."""
+    _, step_id, agent_run_id = claimed(rooms, workspace)
+    away = AwayStore(rooms.store, "finish_call", tries=2, is_done=is_done)
+    journal = Journal(StepRecorder(away, workspace, step_id, 1, lease_s=5.0))
+
+    async def answering() -> Answer:
+        return Answer(output="1", cost_usd=Decimal("0.25"), provider_request_id="req_1")
+
+    async def body() -> Answer:
+        with inside_agent_run(agent_run_id, workspace, "echo"):
+            return await journal.answer(CALL, answering)
+
+    assert asyncio.run(body()).output == "1"
+    assert away.left == 0
+    assert rows_of(rooms, workspace, agent_run_id) == [("paid", "0.25000000")]
+
+
+def test_a_connection_lost_while_its_role_is_checked_is_busy() -> None:
+    """Postgres goes away between the connect and the first question: that is no bug of ours, and may be tried again."""
+
+    class Lost:
+        def exchange(self, _: object) -> None:
+            raise struct.error("unpack requires a buffer of 5 bytes")
+
+    pool = Pool(lambda: cast(WireConnection, Lost()), 1)
+
+    with pytest.raises(StoreBusyError, match="could not connect"), pool.connection():
+        raise AssertionError("there is no connection")

@@ -81,7 +81,7 @@ def series_of(account: AccountData) -> Series:
     """The two series of an account, counted in posts, so that a slow poster has a baseline too."""
     posts = newest_first(settled((post for post in account.posts if post.published_at <= account.as_of), account.as_of))
     recent = [post for post in posts[:RECENT_POSTS] if _is_fresh(post, account.as_of)]
-    return Series(recent=tuple(recent), baseline=tuple(posts[RECENT_POSTS : RECENT_POSTS + BASELINE_POSTS]))
+    return Series(recent=tuple(recent), baseline=tuple(posts[len(recent) : len(recent) + BASELINE_POSTS]))
 
 
 def _is_fresh(post: Post, as_of: datetime) -> bool:

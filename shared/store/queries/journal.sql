@@ -28,6 +28,7 @@ returning id;
 -- name: finish_call
 -- The answer, or the failure, of a call that was begun. If the step was taken over meanwhile, the answer is kept as
 -- wasted: it was paid for, and nobody will use it. That also ends the doubt, if the new attempt had marked the call.
+-- A row has one writer, so writing it once more (its commit may have been lost sight of) says the same.
 update tiktok_agent_steps c
    set outcome = case when exists (select from tiktok_workflow_steps s
                                     where s.workspace_id = c.workspace_id and s.id = c.step_id
@@ -41,7 +42,8 @@ update tiktok_agent_steps c
        cache_write_1h_tokens = :cache_write_1h_tokens::int, thinking_tokens = :thinking_tokens::int,
        cost_usd = :cost_usd::numeric, cost_known = :cost_known::boolean, price_version = :price_version::text,
        provider_request_id = :provider_request_id::text, attempts = :attempts::int, note = :note::text
- where c.agent_run_id = :agent_run_id::uuid and c.idx = :idx::int and c.outcome in ('started', 'in_doubt')
+ where c.agent_run_id = :agent_run_id::uuid and c.idx = :idx::int
+   and c.outcome in ('started', 'in_doubt', 'paid', 'wasted')
 returning outcome;
 
 -- name: record_call

@@ -1,0 +1,185 @@
+-- What the drills read, as the owner, across the wall. The first queries count; those named wrong_* return what must
+-- not be, so that no row is the right answer.
+
+-- name: standing
+select count(*) filter (where status = 'running') as open_runs, count(*) as runs,
+       count(*) filter (where status = 'succeeded') as succeeded,
+       (select coalesce(sum(attempt), 0)::int from tiktok_workflow_steps
+         where workspace_id = :workspace_id::uuid) as attempts,
+       (select count(*) from tiktok_workflow_steps
+         where workspace_id = :workspace_id::uuid and status = 'succeeded') as steps_done
+  from tiktok_workflow_runs where workspace_id = :workspace_id::uuid;
+
+-- name: calls
+-- Every billable call of the workspace: what it cost us by our own books, and how the vendor may know it.
+select c.outcome, c.label, c.provider_request_id, c.cost_usd, s.key, s.workflow_run_id as run_id, c.attempts,
+       coalesce(c.user_prompt_sha256, encode(sha256(convert_to(c.user_prompt, 'UTF8')), 'hex')) as prompt_sha256
+  from tiktok_agent_steps c
+  join tiktok_workflow_steps s on s.workspace_id = c.workspace_id and s.id = c.step_id
+ where c.workspace_id = :workspace_id::uuid and c.kind = 'llm_call'
+ order by c.started_at, c.id;
+
+-- name: steps
+select s.id, s.workflow_run_id as run_id, s.key, s.status, s.attempt, s.failures, s.error_class, s.agent_name,
+       r.definition_digest, r.status as run_status
+  from tiktok_workflow_steps s
+  join tiktok_workflow_runs r on r.workspace_id = s.workspace_id and r.id = s.workflow_run_id
+ where s.workspace_id = :workspace_id::uuid;
+
+-- name: attempts_lost
+-- Attempts that ended without a word: their executor was killed, or stopped for longer than its lease.
+select count(*) as n from tiktok_agent_runs
+ where workspace_id = :workspace_id::uuid and status = 'failed' and error_message like 'the executor was lost%';
+
+-- name: definitions
+select r.id, r.definition_digest, r.status, w.version, w.dag_jsonb,
+       (select array_agg(s.key order by s.key) from tiktok_workflow_steps s
+         where s.workspace_id = r.workspace_id and s.workflow_run_id = r.id) as keys
+  from tiktok_workflow_runs r
+  join tiktok_workflows w on w.workspace_id = r.workspace_id and w.digest = r.definition_digest
+ where r.workspace_id = :workspace_id::uuid;
+
+-- name: limit_connections
+alter system set max_connections = 10;
+
+-- name: limit_reserved
+alter system set superuser_reserved_connections = 3;
+
+-- name: unlimit
+alter system reset all;
+
+-- name: tenant_tables
+select c.relname as name from pg_class c
+  join pg_attribute a on a.attrelid = c.oid and a.attname = 'workspace_id'
+ where c.relnamespace = 'public'::regnamespace and c.relkind = 'r';
+
+-- name: wrong_i1_run_not_ended
+select id, status, steps_open from tiktok_workflow_runs
+ where workspace_id = :workspace_id::uuid and status = 'running';
+
+-- name: wrong_i1_steps_open
+-- A run that has ended has no step open, and counts none.
+select r.id, r.steps_open,
+       count(s.id) filter (where s.status not in ('succeeded', 'failed', 'skipped', 'cancelled')) as open
+  from tiktok_workflow_runs r
+  join tiktok_workflow_steps s on s.workspace_id = r.workspace_id and s.workflow_run_id = r.id
+ where r.workspace_id = :workspace_id::uuid
+ group by r.id, r.steps_open
+having r.steps_open <> 0
+    or count(s.id) filter (where s.status not in ('succeeded', 'failed', 'skipped', 'cancelled')) <> 0;
+
+-- name: wrong_i2_terminal_event
+-- Each step ends exactly once, by what its run's outbox tells.
+select s.id, s.key, s.status, count(o.seq) as told
+  from tiktok_workflow_steps s
+  left join tiktok_outbox o on o.workspace_id = s.workspace_id and o.subject_id = s.workflow_run_id
+       and o.payload->>'step_id' = s.id::text
+       and o.kind in ('workflow_step.succeeded', 'workflow_step.failed', 'workflow_step.skipped',
+                      'workflow_step.cancelled')
+ where s.workspace_id = :workspace_id::uuid
+ group by s.id, s.key, s.status
+having count(o.seq) <> 1 or min(o.kind) <> 'workflow_step.' || s.status::text;
+
+-- name: wrong_i2_told_after_end
+with ends as (
+    select subject_id, payload->>'step_id' as step_id, min(seq) as seq from tiktok_outbox
+     where workspace_id = :workspace_id::uuid
+       and kind in ('workflow_step.succeeded', 'workflow_step.failed', 'workflow_step.skipped',
+                    'workflow_step.cancelled')
+     group by 1, 2
+)
+select o.subject_id, o.seq, o.kind from tiktok_outbox o
+  join ends on ends.subject_id = o.subject_id and ends.step_id = o.payload->>'step_id' and o.seq > ends.seq
+ where o.workspace_id = :workspace_id::uuid;
+
+-- name: wrong_i2_agent_runs
+-- One attempt of a step has succeeded, the last one; none is left running.
+select s.id, s.key, count(a.id) filter (where a.status = 'succeeded') as succeeded,
+       count(a.id) filter (where a.status = 'running') as running
+  from tiktok_workflow_steps s
+  join tiktok_agent_runs a on a.workspace_id = s.workspace_id and a.step_id = s.id
+ where s.workspace_id = :workspace_id::uuid
+ group by s.id, s.key, s.status, s.attempt, s.agent_run_id
+having count(a.id) filter (where a.status = 'running') > 0
+    or count(a.id) <> s.attempt
+    or s.status = 'succeeded' and (count(a.id) filter (where a.status = 'succeeded') <> 1
+       or not bool_or(a.status = 'succeeded' and a.id = s.agent_run_id and a.attempt = s.attempt));
+
+-- name: wrong_i2_event_gaps
+-- The events of a run are numbered 1, 2, 3, … up to its version.
+select r.id, r.version, count(o.seq) as events, min(o.seq) as first, max(o.seq) as last
+  from tiktok_workflow_runs r
+  left join tiktok_outbox o on o.workspace_id = r.workspace_id and o.subject_id = r.id
+ where r.workspace_id = :workspace_id::uuid
+ group by r.id, r.version
+having count(o.seq) <> r.version or min(o.seq) <> 1 or max(o.seq) <> r.version;
+
+-- name: wrong_i3_early_start
+-- No step begins before all it depends on has succeeded.
+select s.id, s.key, d.key as before, d.status
+  from tiktok_workflow_steps s
+  join tiktok_workflow_steps d on d.workspace_id = s.workspace_id and d.workflow_run_id = s.workflow_run_id
+       and d.key = any (s.depends_on)
+ where s.workspace_id = :workspace_id::uuid and s.started_at is not null
+   and (d.status <> 'succeeded' or d.completed_at > s.started_at);
+
+-- name: wrong_i3_join_input
+-- What a drill's step was given is exactly what each step before it put out.
+select s.id, s.key, given.names, expected.names as wanted
+  from tiktok_workflow_steps s
+  join tiktok_agent_runs a on a.workspace_id = s.workspace_id and a.id = s.agent_run_id
+ cross join lateral (
+       select coalesce(jsonb_object_agg(e.key, e.value), '{}') as names
+         from jsonb_each(a.input_jsonb) e where e.key like 'up\_%') given
+ cross join lateral (
+       select coalesce(jsonb_object_agg('up_' || d.key, o.output_jsonb->'text'), '{}') as names
+         from tiktok_workflow_steps d
+         join tiktok_agent_runs o on o.workspace_id = d.workspace_id and o.id = d.agent_run_id
+        where d.workspace_id = s.workspace_id and d.workflow_run_id = s.workflow_run_id
+          and d.key = any (s.depends_on)) expected
+ where s.workspace_id = :workspace_id::uuid and s.agent_name like 'drill\_%' and s.status = 'succeeded'
+   and given.names <> expected.names;
+
+-- name: wrong_i4_paid_twice
+-- A call that was paid for and written down is never paid for again.
+select step_id, label, occurrence, count(*) as paid from tiktok_agent_steps
+ where workspace_id = :workspace_id::uuid and outcome = 'paid' and kind = 'llm_call'
+ group by step_id, label, call_digest, occurrence having count(*) > 1;
+
+-- name: wrong_i4_call_left_open
+select c.step_id, c.label, c.agent_run_id from tiktok_agent_steps c
+  join tiktok_workflow_runs r on r.workspace_id = c.workspace_id and r.id = c.workflow_run_id
+ where c.workspace_id = :workspace_id::uuid and c.outcome = 'started' and r.status <> 'running';
+
+-- name: wrong_i4_doubt_without_loss
+-- A call is in doubt only if the attempt that made it was lost, or could not write the answer down.
+select c.step_id, c.label, a.status, a.error_message from tiktok_agent_steps c
+  join tiktok_agent_runs a on a.workspace_id = c.workspace_id and a.id = c.agent_run_id
+ where c.workspace_id = :workspace_id::uuid and c.outcome = 'in_doubt' and a.status <> 'failed';
+
+-- name: wrong_i5_run_total
+-- A run's total is what its calls cost; what came in late, and was wasted, may be missing from it.
+select r.id, r.total_cost_usd, sum(c.cost_usd) as of_calls
+  from tiktok_workflow_runs r
+  left join tiktok_agent_steps c on c.workspace_id = r.workspace_id and c.workflow_run_id = r.id
+ where r.workspace_id = :workspace_id::uuid and r.status <> 'running'
+ group by r.id, r.total_cost_usd
+having coalesce(r.total_cost_usd, 0) > coalesce(sum(c.cost_usd), 0)
+    or coalesce(r.total_cost_usd, 0) < coalesce(sum(c.cost_usd) filter (where c.outcome = 'paid'), 0);
+
+-- name: wrong_wake_up_left
+-- Nothing is left for the sweep to wake in a run that has ended.
+select w.step_id from tiktok_wake_ups w
+  join tiktok_workflow_runs r on r.workspace_id = w.workspace_id and r.id = w.workflow_run_id
+ where w.workspace_id = :workspace_id::uuid and r.status <> 'running';
+
+-- name: branches_close
+-- Branches of a join (all share their key's number) that ended within a millisecond of another one.
+with ends as (
+    select completed_at - lag(completed_at) over of_join as since,
+           lead(completed_at) over of_join - completed_at as until
+      from tiktok_workflow_steps
+     where workspace_id = :workspace_id::uuid and key like 'branch\_%'
+    window of_join as (partition by workflow_run_id, split_part(key, '_', 2) order by completed_at)
+)
+select count(*) as branches, count(*) filter (where least(since, until) < interval '1 millisecond') as n from ends;

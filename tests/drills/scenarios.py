@@ -1,0 +1,32 @@
+"""Every drill by name, with what its full version makes smaller than the figures it is measured against."""
+
+from __future__ import annotations
+
+from tests.drills.running import Scenario
+from tests.drills.scenarios_deliveries import deliver_copies, lose_wake_ups, race_joins, refuse_deliveries
+from tests.drills.scenarios_kills import kill_at_random, kill_before_the_commit, stop_past_the_lease
+from tests.drills.scenarios_platform import (
+    SHORT_TIMEOUT,
+    end_postgres,
+    fill_postgres,
+    look_for_clocks,
+    run_out_of_time,
+)
+from tests.drills.scenarios_versions import cancel_storm, deploy_in_flight
+
+SCENARIOS: tuple[Scenario, ...] = (
+    Scenario("F1", "executors are killed at random", kill_at_random, "1,000 attempts"),
+    Scenario("F2", "death between the answer and its commit", kill_before_the_commit, "every call site once"),
+    Scenario("F3", "every task is delivered two to five times", deliver_copies, "40 runs"),
+    Scenario("F4", "executors sleep through their lease", stop_past_the_lease, "100 attempts overtaken"),
+    Scenario("F6", "Postgres ends again and again", end_postgres, "1,000 steps for 5,000; every 2-6 s for 5-40 s"),
+    Scenario("F7", "Postgres has no connection left", fill_postgres, "2 executors for 50, 10 connections for 20"),
+    Scenario("F8", "the platform refuses deliveries", refuse_deliveries, "60 s for 5 min"),
+    Scenario("F9", "createTask fails, with and without a task", lose_wake_ups, "100 runs of 16 steps"),
+    Scenario("F10", "branches of a join end together", race_joins, "480 joins for 10,000"),
+    Scenario("F11", "the outbox drainer crashes", None, missing="there is no outbox drainer yet"),
+    Scenario("F18", "new definitions and new doors under way", deploy_in_flight, "99 runs of 3 versions"),
+    Scenario("F19", "clocks of executors", look_for_clocks, "searched for, not shifted"),
+    Scenario("F17", "a storm of cancellations", cancel_storm, "100 runs, as many under way as the queue lets through"),
+    Scenario("F5", "a step needs more time than a request has", run_out_of_time, "8 s for 10 s", SHORT_TIMEOUT),
+)

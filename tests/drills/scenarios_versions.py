@@ -1,0 +1,86 @@
+"""F17 and F18: a storm of cancellations, and new definitions and new code under runs that are under way."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+from cli.client import ApiError
+from tests.drills.shapes import chain, mixed
+from tests.drills.trial import Trial
+
+CANCEL_S = 2.0
+SLUG = "drill_versions"
+
+
+def cancel_storm(trial: Trial) -> None:
+    """F17. All runs are cancelled at once, in the middle of their model calls."""
+    runs = trial.pick(5, 100)
+    trial.may_fail = True
+    trial.world.vendor.reset(pace_s=0.3)
+    trial.start(trial.store(chain(1, 1)))
+    trial.wait_for_ends()
+    run_ids = trial.start(trial.store(chain(2, 40)), runs)
+    trial.wait_for(lambda now: now.attempts >= min(runs, 12) + 1, seconds=60, what="runs under way")
+    answers = _cancelled_at_once(trial, run_ids)
+    if None in answers:
+        trial.left_out = "there is no way to cancel a run yet"
+        return
+    time.sleep(CANCEL_S)
+    charged = trial.world.vendor.bill()["charged"]
+    now = trial.wait_for_ends()
+    trial.fired = len(answers)
+    trial.injected = "cancellation in the middle of model calls"
+    late = trial.world.vendor.bill()["charged"] - charged
+    trial.expect(late == 0, f"{late} model calls were billed later than {CANCEL_S:g} s after the cancellation")
+    statuses = Counter(row.status for row in trial.world.look("definitions", workspace_id=trial.workspace))
+    trial.expect(statuses["cancelled"] == runs and now.succeeded == 1, f"runs ended {dict(statuses)}")
+
+
+def _cancelled_at_once(trial: Trial, run_ids: list[str]) -> list[bool | None]:
+    """Cancels all the runs at once. None: the API knows no such path."""
+
+    def cancel(run_id: str) -> bool | None:
+        try:
+            trial.api.post(f"/api/dashboard/workflows/runs/{run_id}/cancel", {})
+        except ApiError as refused:
+            if refused.problem.get("status") in (404, 405):
+                return None
+            raise
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        return list(pool.map(cancel, run_ids))
+
+
+def deploy_in_flight(trial: Trial) -> None:
+    """F18. Three versions of one definition, two restarts of the doors; every run ends as it began."""
+    runs = trial.pick(2, 33)
+    trial.world.vendor.reset(pace_s=0.05)
+    pinned: dict[str, str] = {}
+    for version in (1, 2, 3):
+        trial.store(mixed(SLUG, version))
+        for _ in range(runs):
+            trial.start(SLUG)
+            trial.wait_for(lambda now: now.open_runs < 6, seconds=120, what="room for a run")
+        found = trial.world.look("definitions", workspace_id=trial.workspace)
+        pinned |= {str(run.id): run.definition_digest for run in found if str(run.id) not in pinned}
+        if version < 3:
+            under_way = sum(run.status == "running" for run in found)
+            trial.expect(under_way > 0, f"no run was under way when version {version + 1} came")
+            trial.world.end_doors()
+            trial.fired += under_way
+    trial.wait_for_ends()
+    _check_versions(trial, pinned, runs)
+    trial.injected = "runs under way when a new definition and new doors came"
+
+
+def _check_versions(trial: Trial, pinned: dict[str, str], runs: int) -> None:
+    found = trial.world.look("definitions", workspace_id=trial.workspace)
+    by_version = Counter(run.version for run in found)
+    trial.expect(by_version == {1: runs, 2: runs, 3: runs}, f"runs by version: {dict(by_version)}")
+    for run in found:
+        extra = sum(key.startswith("extra_") for key in run.keys)
+        is_same = run.definition_digest == pinned[str(run.id)] and extra == run.version
+        trial.expect(is_same, f"run {run.id} began with {pinned[str(run.id)]}, ended with {run.definition_digest}")

@@ -1,0 +1,73 @@
+"""The workflows of the drills."""
+
+from __future__ import annotations
+
+import random
+
+from shared.core.definitions import WorkflowDef, WorkflowStepDef
+
+
+def step(key: str, *after: str, agent: str = "drill_echo", calls: int = 0) -> WorkflowStepDef:
+    """A step that takes the text of every step before it, as `up_<key>`."""
+    return WorkflowStepDef(
+        key=key,
+        agent_name=agent,
+        depends_on=after,
+        input_map={f"up_{name}": f"{name}.output.text" for name in after},
+        options={"step": key, "calls": calls},
+    )
+
+
+def workflow(slug: str, *steps: WorkflowStepDef, version: int = 1) -> WorkflowDef:
+    return WorkflowDef(slug=slug, name=f"Drill: {slug}", steps=steps, version=version)
+
+
+def mixed(slug: str = "drill_mixed", version: int = 1) -> WorkflowDef:
+    """Nine steps and 33 model calls: in a row, side by side, and twenty at once; a join, then a chain."""
+    branches = [step(f"branch_{n}", "first", agent="drill_calls", calls=2) for n in range(3)]
+    crowd = step("crowd", "first", agent="drill_gather", calls=20)
+    keys = [branch.key for branch in branches] + ["crowd"]
+    return workflow(
+        slug,
+        step("first", agent="drill_calls", calls=1),
+        *branches,
+        crowd,
+        step("join", *keys),
+        step("chain_0", "join", agent="drill_calls", calls=3),
+        step("chain_1", "chain_0", agent="drill_calls", calls=3),
+        *[step(f"extra_{n}", "chain_1") for n in range(version)],
+        version=version,
+    )
+
+
+def fan(width: int, calls: int, slug: str = "drill_fan") -> WorkflowDef:
+    """One, then `width` side by side with `calls` model calls each, then a join."""
+    keys = [f"branch_{n}" for n in range(width)]
+    agent = "drill_calls" if calls else "drill_echo"
+    return workflow(
+        f"{slug}_{width}_{calls}",
+        step("first"),
+        *[step(key, "first", agent=agent, calls=calls) for key in keys],
+        step("join", *keys),
+    )
+
+
+def chain(length: int, calls: int) -> WorkflowDef:
+    keys = [f"link_{n}" for n in range(length)]
+    steps = [step(key, *keys[max(0, n - 1) : n], agent="drill_calls", calls=calls) for n, key in enumerate(keys)]
+    return workflow(f"drill_chain_{length}_{calls}", *steps)
+
+
+def joins(widths: list[int], number: int) -> WorkflowDef:
+    """Joins one after the other, each over so many branches that end on the same tick."""
+    steps = [step("start")]
+    for at, width in enumerate(widths):
+        before = steps[-1].key
+        branches = [step(f"branch_{at}_{n}", before, agent="drill_tick") for n in range(width)]
+        steps += [*branches, step(f"join_{at}", *[branch.key for branch in branches])]
+    return workflow(f"drill_joins_{number}", *steps)
+
+
+def random_widths(chance: random.Random, many: int) -> list[int]:
+    """Widths from 2 to 50, small ones more often."""
+    return [min(50, 2 + int(chance.expovariate(1 / 7))) for _ in range(many)]

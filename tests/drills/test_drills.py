@@ -1,0 +1,82 @@
+"""A short part of the drills, with fixed dice. `make drills` runs all of them at their full figures."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from local.stack import ROOT
+from tests.drills.faults import Death, Faults, Plan, share
+from tests.drills.running import Result, Runner, table
+from tests.drills.scenarios import SCENARIOS
+
+SEED = 7
+IN_SHORT = ("F1", "F2", "F3", "F6", "F9", "F10")  # what fits into a minute; the others are in `make drills`
+
+
+@pytest.fixture(scope="module")
+def runner() -> Iterator[Runner]:
+    made = Runner(SEED, is_short=True, told=lambda _: None)
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("name", IN_SHORT)
+def test_every_invariant_holds_after(runner: Runner, name: str) -> None:
+    """The faults fire, work goes on, and the books agree to the micro-dollar."""
+    (scenario,) = [one for one in SCENARIOS if one.name == name]
+
+    result = runner.run(scenario)
+
+    assert result.problems == []
+    assert result.fired > 0
+
+
+def test_no_clock_of_an_executor_is_read_for_the_database() -> None:
+    """F19: what the engine, the trace and the store do never reads the time of day. Only the token checks, the
+    vendor's dates and the queue's bound of 30 days do."""
+    readers = [
+        f"{file.relative_to(ROOT)}:{node.lineno}"
+        for room in ("core", "store", "trace", "agents", "workflows", "engine")
+        for file in sorted((ROOT / "shared" / room).rglob("*.py"))
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("time.time", "datetime.now", "datetime.utcnow")
+    ]
+
+    assert readers == []
+
+
+def test_the_same_seed_draws_the_same_faults() -> None:
+    """What happens to a task is decided by the seed and by the task alone."""
+    drawn = [share(1, "wake", n) for n in range(1000)]
+
+    assert drawn == [share(1, "wake", n) for n in range(1000)]
+    assert drawn != [share(2, "wake", n) for n in range(1000)]
+    assert 150 < sum(one < 0.2 for one in drawn) < 250
+
+
+def test_a_plan_reaches_the_other_side(tmp_path: Path) -> None:
+    """What the drill sets, the doors read; each one-time mark is given once."""
+    drill, doors = Faults(tmp_path), Faults(tmp_path)
+    death = Death(query="finish_call", is_before=True, label="x")
+    drill.set(Plan(seed=3, deaths=(death,)))
+
+    assert doors.plan().deaths == (death,)
+    assert (doors.is_first(death.name), drill.is_first(death.name)) == (True, False)
+    drill.forget()
+    assert doors.plan() == Plan()
+
+
+def test_the_table_says_what_broke() -> None:
+    """A drill with a problem is BROKEN in its row, and the problem stands below; one that cannot run says why."""
+    by_name = {scenario.name: scenario for scenario in SCENARIOS}
+    left_out = Result(by_name["F11"], left_out=by_name["F11"].missing)
+
+    told = table([Result(by_name["F1"], problems=["i4: paid twice"]), left_out])
+
+    assert "BROKEN" in told.splitlines()[2]
+    assert "F1: BROKEN: i4: paid twice" in told
+    assert "F11: left out: there is no outbox drainer yet" in told

@@ -1,0 +1,108 @@
+"""One scenario under way: its own workspace, its runs, its dice, and what was injected."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID, uuid4
+
+from cli.client import Api, ApiError
+from shared.core.definitions import WorkflowDef
+from tests.drills.faults import Plan
+from tests.drills.world import Pace, Told, World
+from tests.support.machines import until
+
+HANDLE = "@lakucosmetics"
+
+
+@dataclass
+class Trial:
+    """What a scenario works with. `injected` says in words what was done, `fired` counts it."""
+
+    world: World
+    chance: random.Random
+    seed: int
+    is_short: bool
+    told: Told
+    workspace: UUID = field(default_factory=uuid4)
+    injected: str = ""
+    fired: int = 0
+    notes: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    may_fail: bool = False  # runs need not succeed
+    left_out: str = ""  # why it could not be drilled after all
+
+    def __post_init__(self) -> None:
+        self.api: Api = self.world.api(self.workspace)
+        self.pace = Pace(self.told, time.monotonic())
+
+    def pick(self, short: int, full: int) -> int:
+        return short if self.is_short else full
+
+    def expect(self, is_so: bool, otherwise: str) -> None:
+        if not is_so:
+            self.problems.append(otherwise)
+
+    def plan(self, **given: Any) -> None:
+        self.world.faults.set(Plan(seed=self.seed, **given))
+
+    def fired_of(self, name: str) -> int:
+        return len(self.world.faults.notes(name))
+
+    def answers(self) -> list[tuple[str, bool, str, float]]:
+        """How each delivery that reached the executor was answered: status, Retry-After, outcome, milliseconds."""
+        lines = [line.split(" ") for line in self.world.faults.notes("answers")]
+        return [(line[0], line[1] == "retry-after", line[2], float(line[3])) for line in lines]
+
+    def store(self, definition: WorkflowDef) -> str:
+        self._insist(lambda: self.api.post("/api/dashboard/workflows", definition.to_dag_jsonb()))
+        return definition.slug
+
+    def start(self, slug: str, count: int = 1) -> list[str]:
+        """Starts runs, however often the doors are away meanwhile: the key makes asking twice harmless."""
+        body = {"workflow_slug": slug, "handle": HANDLE}
+
+        def start_one(key: str) -> str:
+            run = self._insist(lambda: self.api.post("/api/dashboard/workflows/run", body, idempotency_key=key))
+            return str(run["workflow_run_id"])
+
+        return [start_one(str(uuid4())) for _ in range(count)]
+
+    def _insist(self, ask: Callable[[], Any]) -> Any:
+        def asked() -> Any:
+            try:
+                return ask()
+            except ApiError as failed:
+                if failed.problem and int(failed.problem.get("status", 500)) < 500:
+                    raise
+                time.sleep(0.1)
+                return None
+
+        return until(asked, seconds=90, what="an answer of the API")
+
+    def standing(self) -> Any:
+        return self.world.look("standing", workspace_id=self.workspace)[0]
+
+    def wait_for(self, true: Callable[[Any], bool], *, seconds: float, what: str) -> Any:
+        """Waits until the standing of the workspace is as wished, and says now and then how far it is."""
+
+        def looked() -> Any:
+            now = self.standing()
+            self.pace.tell(f"{now.runs - now.open_runs} of {now.runs} runs ended, {now.attempts} attempts")
+            if true(now):
+                return now
+            time.sleep(0.05)
+            return None
+
+        return until(looked, seconds=seconds, what=what)
+
+    def wait_for_ends(self, *, seconds: float = 120.0) -> Any:
+        return self.wait_for(lambda now: now.open_runs == 0, seconds=seconds, what="the end of every run")
+
+    def kill_a_worker(self) -> bool:
+        """SIGKILL for one of the workers that are there."""
+        workers: Sequence[int] = until(self.world.workers, what="a worker")
+        return self.world.kill(self.chance.choice(workers))
