@@ -116,7 +116,8 @@ def demo(handle: str, as_json: bool) -> None:
 
 def _next_commands(run_id: str) -> list[tuple[str, str]]:
     """Commands that can be pasted: by the path that this one was started with, where `army` alone is not found."""
-    program = "army" if shutil.which("army") else os.path.relpath(sys.argv[0])
+    started_as = Path(sys.argv[0])
+    program = os.path.relpath(started_as) if started_as.name == "army" and not shutil.which("army") else "army"
     return [
         (f"{program} show {run_id}", "its steps"),
         (f"{program} trace {run_id} --whole", "every call: prompts, answers, cost"),

@@ -29,7 +29,7 @@ LOST = (InterfaceError, OSError, struct.error, EOFError)  # what pg8000 raises w
 _SETTINGS = {
     "statement_timeout": "30000",
     "idle_in_transaction_session_timeout": "60000",
-    "idle_session_timeout": "60000",  # longer than IDLE_S. What a quiet process keeps, others may be waiting for
+    "idle_session_timeout": "1800000",  # far longer than IDLE_S. What a quiet process keeps, others may be waiting for
     "jit": "off",
     "timezone": "UTC",
     "plan_cache_mode": "force_generic_plan",

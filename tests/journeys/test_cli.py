@@ -55,7 +55,7 @@ def test_a_run_need_not_be_watched(terminal: Terminal) -> None:
 def test_a_brief_is_said_whole(terminal: Terminal) -> None:
     """Every option of a brief reaches the run, in its own type."""
     given = ["--target-type", "own_brand", "--notes", "شكراً 💄", "--budget-usd", "2.50"]
-    fields = ["--field", "colour=red", "--field", "n=3", "--field", 'tags=["a", null]']
+    fields = ["--field", "region=GB", "--field", "freshness_hours=48", "--field", 'window_days="30"']
 
     run = terminal.army_json("run", "profile_audit", "--handle", "@nova", *given, *fields)
 
@@ -64,9 +64,9 @@ def test_a_brief_is_said_whole(terminal: Terminal) -> None:
         "target_type": "own_brand",
         "notes": "شكراً 💄",
         "budget_usd": "2.5",
-        "colour": "red",
-        "n": 3,
-        "tags": ["a", None],
+        "region": "GB",
+        "freshness_hours": 48,
+        "window_days": "30",
     }
 
 
