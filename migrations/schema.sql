@@ -24,16 +24,58 @@ CREATE TYPE public.call_outcome AS ENUM (
     'failed'
 );
 ALTER TYPE public.call_outcome OWNER TO army_owner;
+CREATE TYPE public.cap_scope AS ENUM (
+    'step',
+    'run',
+    'brief',
+    'workspace_day',
+    'ad_day'
+);
+ALTER TYPE public.cap_scope OWNER TO army_owner;
+CREATE TYPE public.effect_status AS ENUM (
+    'proposed',
+    'released',
+    'doing',
+    'done',
+    'refused',
+    'unknown'
+);
+ALTER TYPE public.effect_status OWNER TO army_owner;
 CREATE TYPE public.fork_kind AS ENUM (
     'restart',
     'redrive',
     'fork'
 );
 ALTER TYPE public.fork_kind OWNER TO army_owner;
+CREATE TYPE public.gate_expiry AS ENUM (
+    'approve',
+    'reject',
+    'branch',
+    'escalate'
+);
+ALTER TYPE public.gate_expiry OWNER TO army_owner;
+CREATE TYPE public.gate_kind AS ENUM (
+    'approval',
+    'budget'
+);
+ALTER TYPE public.gate_kind OWNER TO army_owner;
+CREATE TYPE public.gate_status AS ENUM (
+    'open',
+    'approved',
+    'rejected',
+    'cancelled'
+);
+ALTER TYPE public.gate_status OWNER TO army_owner;
+CREATE TYPE public.ledger_kind AS ENUM (
+    'model',
+    'ad_spend'
+);
+ALTER TYPE public.ledger_kind OWNER TO army_owner;
 CREATE TYPE public.pause_scope AS ENUM (
     'run',
     'workflow',
-    'workspace'
+    'workspace',
+    'effects'
 );
 ALTER TYPE public.pause_scope OWNER TO army_owner;
 CREATE TYPE public.run_status AS ENUM (
@@ -76,6 +118,38 @@ begin
 end
 $$;
 ALTER FUNCTION public.app_workspace_id() OWNER TO army_owner;
+CREATE FUNCTION public.hold_effect_line() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    if not (old.status = new.status or case old.status
+        when 'proposed' then new.status in ('released', 'refused')
+        when 'released' then new.status in ('doing', 'refused')
+        when 'doing' then new.status in ('released', 'done', 'refused', 'unknown')
+        when 'unknown' then new.status in ('released', 'done', 'refused')
+        else false
+    end) then
+        raise exception 'effect % may not move from % to %', old.id, old.status, new.status
+            using errcode = 'check_violation';
+    end if;
+    if old.status <> 'proposed' and (old.digest <> new.digest or old.payload <> new.payload) then
+        raise exception 'effect % was released: it may not change', old.id using errcode = 'check_violation';
+    end if;
+    return new;
+end
+$$;
+ALTER FUNCTION public.hold_effect_line() OWNER TO army_owner;
+CREATE FUNCTION public.hold_gate_line() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    if old.status <> 'open' and (old.status <> new.status or old.digest <> new.digest) then
+        raise exception 'gate % was decided', old.id using errcode = 'check_violation';
+    end if;
+    return new;
+end
+$$;
+ALTER FUNCTION public.hold_gate_line() OWNER TO army_owner;
 CREATE FUNCTION public.hold_run_line() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -100,8 +174,8 @@ declare
         when 'pending' then new.status in ('queued', 'skipped', 'cancelled')
         when 'queued' then new.status in ('running', 'skipped', 'cancelled')
         when 'running' then new.status in ('queued', 'waiting', 'pending_approval', 'succeeded', 'failed', 'cancelled')
-        when 'waiting' then new.status in ('queued', 'cancelled')
-        when 'pending_approval' then new.status in ('succeeded', 'failed', 'cancelled')
+        when 'waiting' then new.status in ('queued', 'skipped', 'cancelled')
+        when 'pending_approval' then new.status in ('queued', 'waiting', 'skipped', 'cancelled')
         else false
     end;
 begin
@@ -197,11 +271,13 @@ CREATE TABLE public.tiktok_agent_steps (
     started_at timestamp with time zone DEFAULT now() NOT NULL,
     completed_at timestamp with time zone,
     latency_ms bigint,
-    error_message text
+    error_message text,
+    reservation_id uuid
 )
 WITH (autovacuum_analyze_scale_factor='0.05');
 ALTER TABLE ONLY public.tiktok_agent_steps FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_agent_steps OWNER TO army_owner;
+COMMENT ON COLUMN public.tiktok_agent_steps.reservation_id IS 'the ledger row that held the money for this call, if a cap applied';
 CREATE TABLE public.tiktok_alerts (
     workspace_id uuid NOT NULL,
     id uuid NOT NULL,
@@ -254,6 +330,166 @@ CREATE TABLE public.tiktok_briefs (
 );
 ALTER TABLE ONLY public.tiktok_briefs FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_briefs OWNER TO army_owner;
+CREATE TABLE public.tiktok_campaigns (
+    workspace_id uuid NOT NULL,
+    id uuid NOT NULL,
+    run_id uuid,
+    effect_id uuid,
+    advertiser_id text NOT NULL,
+    campaign_id text NOT NULL,
+    adgroup_ids text[] DEFAULT '{}'::text[] NOT NULL,
+    ad_ids text[] DEFAULT '{}'::text[] NOT NULL,
+    name text NOT NULL,
+    objective text NOT NULL,
+    budget_usd numeric(14,8) NOT NULL,
+    status text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT tiktok_campaigns_budget_usd_check CHECK ((budget_usd >= (0)::numeric)),
+    CONSTRAINT tiktok_campaigns_status_check CHECK ((status = ANY (ARRAY['paused'::text, 'active'::text, 'ended'::text])))
+);
+ALTER TABLE ONLY public.tiktok_campaigns FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.tiktok_campaigns OWNER TO army_owner;
+CREATE TABLE public.tiktok_caps (
+    workspace_id uuid NOT NULL,
+    scope public.cap_scope NOT NULL,
+    scope_id text NOT NULL,
+    cap_usd numeric(14,8) NOT NULL,
+    used_usd numeric(14,8) DEFAULT 0 NOT NULL,
+    set_by text NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT tiktok_caps_cap_usd_check CHECK ((cap_usd >= (0)::numeric)),
+    CONSTRAINT tiktok_caps_used_usd_check CHECK ((used_usd >= (0)::numeric))
+);
+ALTER TABLE ONLY public.tiktok_caps FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.tiktok_caps OWNER TO army_owner;
+COMMENT ON COLUMN public.tiktok_caps.scope_id IS 'the id of the step, run or brief; of a day its date (UTC), and the empty text for the cap that each day begins with';
+CREATE TABLE public.tiktok_effects (
+    workspace_id uuid NOT NULL,
+    id uuid NOT NULL,
+    run_id uuid NOT NULL,
+    step_id uuid NOT NULL,
+    agent_run_id uuid,
+    place integer NOT NULL,
+    kind text NOT NULL,
+    key text NOT NULL,
+    title text NOT NULL,
+    payload jsonb NOT NULL,
+    digest text NOT NULL,
+    idempotency_key text NOT NULL,
+    amount_usd numeric(14,8),
+    released_usd numeric(14,8),
+    gate_id uuid,
+    status public.effect_status DEFAULT 'proposed'::public.effect_status NOT NULL,
+    attempt integer DEFAULT 0 NOT NULL,
+    failures integer DEFAULT 0 NOT NULL,
+    leased_until timestamp with time zone,
+    not_before timestamp with time zone,
+    wake_at timestamp with time zone,
+    generation integer DEFAULT 0 NOT NULL,
+    progress jsonb DEFAULT '{}'::jsonb NOT NULL,
+    receipt jsonb,
+    error_class text,
+    error_message text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    released_at timestamp with time zone,
+    completed_at timestamp with time zone,
+    CONSTRAINT tiktok_effects_amount_usd_check CHECK ((amount_usd >= (0)::numeric)),
+    CONSTRAINT tiktok_effects_check CHECK (((released_usd >= (0)::numeric) AND (released_usd <= amount_usd))),
+    CONSTRAINT tiktok_effects_check1 CHECK (((status = 'done'::public.effect_status) = (receipt IS NOT NULL))),
+    CONSTRAINT tiktok_effects_check2 CHECK (((status = ANY (ARRAY['done'::public.effect_status, 'refused'::public.effect_status])) = (completed_at IS NOT NULL))),
+    CONSTRAINT tiktok_effects_check3 CHECK (((status = 'doing'::public.effect_status) = (leased_until IS NOT NULL)))
+);
+ALTER TABLE ONLY public.tiktok_effects FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.tiktok_effects OWNER TO army_owner;
+COMMENT ON COLUMN public.tiktok_effects.idempotency_key IS 'the same in every attempt; it goes to the vendor';
+COMMENT ON COLUMN public.tiktok_effects.wake_at IS 'when the sweep makes a new wake-up, should the last one be lost';
+COMMENT ON COLUMN public.tiktok_effects.progress IS 'the vendor''s ids of what an attempt has begun';
+CREATE TABLE public.tiktok_gate_revisions (
+    workspace_id uuid NOT NULL,
+    gate_id uuid NOT NULL,
+    revision integer NOT NULL,
+    proposal jsonb NOT NULL,
+    digest text NOT NULL,
+    revised_by text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+ALTER TABLE ONLY public.tiktok_gate_revisions FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.tiktok_gate_revisions OWNER TO army_owner;
+CREATE TABLE public.tiktok_gates (
+    workspace_id uuid NOT NULL,
+    id uuid NOT NULL,
+    run_id uuid NOT NULL,
+    step_id uuid NOT NULL,
+    kind public.gate_kind DEFAULT 'approval'::public.gate_kind NOT NULL,
+    status public.gate_status DEFAULT 'open'::public.gate_status NOT NULL,
+    title text NOT NULL,
+    proposal jsonb NOT NULL,
+    digest text NOT NULL,
+    revision integer DEFAULT 1 NOT NULL,
+    amount_usd numeric(14,8),
+    released_usd numeric(14,8),
+    cost_so_far_usd numeric(14,8) DEFAULT 0 NOT NULL,
+    requested_by text NOT NULL,
+    role text NOT NULL,
+    quorum integer DEFAULT 1 NOT NULL,
+    self_approval boolean DEFAULT true NOT NULL,
+    up_to_usd numeric(14,8),
+    decisions jsonb DEFAULT '[]'::jsonb NOT NULL,
+    on_expiry public.gate_expiry,
+    expires_at timestamp with time zone,
+    remind_every_s bigint,
+    reminders integer DEFAULT 0 NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    decided_at timestamp with time zone,
+    CONSTRAINT tiktok_gates_amount_usd_check CHECK ((amount_usd >= (0)::numeric)),
+    CONSTRAINT tiktok_gates_check CHECK (((released_usd >= (0)::numeric) AND (released_usd <= amount_usd))),
+    CONSTRAINT tiktok_gates_check1 CHECK (((status = 'open'::public.gate_status) = (decided_at IS NULL))),
+    CONSTRAINT tiktok_gates_check2 CHECK (((expires_at IS NULL) = (on_expiry IS NULL))),
+    CONSTRAINT tiktok_gates_quorum_check CHECK ((quorum >= 1)),
+    CONSTRAINT tiktok_gates_remind_every_s_check CHECK ((remind_every_s > 0)),
+    CONSTRAINT tiktok_gates_up_to_usd_check CHECK ((up_to_usd >= (0)::numeric))
+);
+ALTER TABLE ONLY public.tiktok_gates FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.tiktok_gates OWNER TO army_owner;
+COMMENT ON COLUMN public.tiktok_gates.role IS 'who may decide: any_workspace_member, or a role of the token';
+COMMENT ON COLUMN public.tiktok_gates.up_to_usd IS 'the most money that this role may release; more needs an owner';
+COMMENT ON COLUMN public.tiktok_gates.decisions IS 'who decided what, when and why: [{"by", "decision", "at", "note", "digest", "up_to_usd"}], oldest first';
+CREATE TABLE public.tiktok_ledger (
+    workspace_id uuid NOT NULL,
+    id uuid NOT NULL,
+    kind public.ledger_kind NOT NULL,
+    agent_run_id uuid,
+    effect_id uuid,
+    step_id uuid,
+    run_id uuid,
+    brief_id uuid,
+    day date DEFAULT ((now() AT TIME ZONE 'utc'::text))::date NOT NULL,
+    key text,
+    reserved_usd numeric(14,8) NOT NULL,
+    settled_usd numeric(14,8),
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    settled_at timestamp with time zone,
+    CONSTRAINT tiktok_ledger_check CHECK (((settled_usd IS NULL) = (settled_at IS NULL))),
+    CONSTRAINT tiktok_ledger_reserved_usd_check CHECK ((reserved_usd >= (0)::numeric)),
+    CONSTRAINT tiktok_ledger_settled_usd_check CHECK ((settled_usd >= (0)::numeric))
+);
+ALTER TABLE ONLY public.tiktok_ledger FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.tiktok_ledger OWNER TO army_owner;
+COMMENT ON TABLE public.tiktok_ledger IS 'one row per reservation; settled_usd is what it came to, null while it is open';
+COMMENT ON COLUMN public.tiktok_ledger.key IS 'of a charge that may be asked for twice: the second one finds the first';
+CREATE TABLE public.tiktok_messages (
+    workspace_id uuid NOT NULL,
+    id uuid NOT NULL,
+    run_id uuid,
+    effect_id uuid,
+    creator text NOT NULL,
+    conversation_id text NOT NULL,
+    message_id text NOT NULL,
+    body text NOT NULL,
+    sent_at timestamp with time zone DEFAULT now() NOT NULL
+);
+ALTER TABLE ONLY public.tiktok_messages FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.tiktok_messages OWNER TO army_owner;
 CREATE TABLE public.tiktok_metrics (
     workspace_id uuid NOT NULL,
     id uuid NOT NULL,
@@ -287,6 +523,45 @@ CREATE TABLE public.tiktok_pauses (
 );
 ALTER TABLE ONLY public.tiktok_pauses FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_pauses OWNER TO army_owner;
+CREATE TABLE public.tiktok_posts (
+    workspace_id uuid NOT NULL,
+    id uuid NOT NULL,
+    account_handle text NOT NULL,
+    run_id uuid,
+    effect_id uuid,
+    publish_id text,
+    post_id text,
+    url text,
+    caption text DEFAULT ''::text NOT NULL,
+    privacy_level text,
+    asset jsonb DEFAULT '{}'::jsonb NOT NULL,
+    status text DEFAULT 'published'::text NOT NULL,
+    posted_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT tiktok_posts_status_check CHECK ((status = ANY (ARRAY['publishing'::text, 'published'::text, 'removed'::text])))
+);
+ALTER TABLE ONLY public.tiktok_posts FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.tiktok_posts OWNER TO army_owner;
+CREATE TABLE public.tiktok_products (
+    workspace_id uuid NOT NULL,
+    id uuid NOT NULL,
+    product_id text NOT NULL,
+    title text NOT NULL,
+    description text DEFAULT ''::text NOT NULL,
+    listing jsonb DEFAULT '{}'::jsonb NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL
+);
+ALTER TABLE ONLY public.tiktok_products FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.tiktok_products OWNER TO army_owner;
+CREATE TABLE public.tiktok_signals (
+    workspace_id uuid NOT NULL,
+    wake_key text NOT NULL,
+    payload jsonb,
+    source text NOT NULL,
+    received_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT tiktok_signals_wake_key_check CHECK (((length(wake_key) >= 1) AND (length(wake_key) <= 200)))
+);
+ALTER TABLE ONLY public.tiktok_signals FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.tiktok_signals OWNER TO army_owner;
 CREATE TABLE public.tiktok_texts (
     workspace_id uuid NOT NULL,
     sha256 text NOT NULL,
@@ -341,7 +616,9 @@ CREATE TABLE public.tiktok_workflow_runs (
     pause_reason text,
     fork_kind public.fork_kind,
     forked_from_run_id uuid,
-    forked_at_steps text[]
+    forked_at_steps text[],
+    parent_run_id uuid,
+    parent_step_id uuid
 )
 WITH (fillfactor='70', toast_tuple_target='256', autovacuum_analyze_scale_factor='0.05');
 ALTER TABLE ONLY public.tiktok_workflow_runs ALTER COLUMN brief_jsonb SET STORAGE EXTERNAL;
@@ -350,6 +627,7 @@ ALTER TABLE public.tiktok_workflow_runs OWNER TO army_owner;
 COMMENT ON COLUMN public.tiktok_workflow_runs.version IS 'counts the events of this run: the next one gets version + 1';
 COMMENT ON COLUMN public.tiktok_workflow_runs.paused_scope IS 'what was paused: this run alone, its workflow, or the whole workspace; resuming that one resumes it';
 COMMENT ON COLUMN public.tiktok_workflow_runs.forked_at_steps IS 'the steps from which on this run does again what the earlier one did; all before them are taken over';
+COMMENT ON COLUMN public.tiktok_workflow_runs.parent_step_id IS 'the step of another run that started this one as its sub-workflow, and waits for it';
 CREATE TABLE public.tiktok_workflow_steps (
     workspace_id uuid NOT NULL,
     id uuid NOT NULL,
@@ -380,7 +658,13 @@ CREATE TABLE public.tiktok_workflow_steps (
     completed_at timestamp with time zone,
     cancel_requested_at timestamp with time zone,
     taken_from uuid,
-    earlier_steps uuid[]
+    earlier_steps uuid[],
+    failed_before integer DEFAULT 0 NOT NULL,
+    skipped_before integer DEFAULT 0 NOT NULL,
+    parent_step_id uuid,
+    item jsonb,
+    wake_key text,
+    wait_until timestamp with time zone
 )
 WITH (fillfactor='60', autovacuum_analyze_scale_factor='0.05');
 ALTER TABLE ONLY public.tiktok_workflow_steps FORCE ROW LEVEL SECURITY;
@@ -393,6 +677,11 @@ COMMENT ON COLUMN public.tiktok_workflow_steps.output_jsonb IS 'null where an ag
 COMMENT ON COLUMN public.tiktok_workflow_steps.cancel_requested_at IS 'set with the run''s, so that a step at work finds it in its own row';
 COMMENT ON COLUMN public.tiktok_workflow_steps.taken_from IS 'the step of an earlier run whose output this one has, without having run';
 COMMENT ON COLUMN public.tiktok_workflow_steps.earlier_steps IS 'the steps of earlier runs that this one does again, nearest first: their journals answer its calls';
+COMMENT ON COLUMN public.tiktok_workflow_steps.failed_before IS 'how many of the steps it depends on failed, or were skipped because one failed';
+COMMENT ON COLUMN public.tiktok_workflow_steps.skipped_before IS 'how many of the steps it depends on were skipped because of their own condition';
+COMMENT ON COLUMN public.tiktok_workflow_steps.parent_step_id IS 'the for_each step that this is one item of';
+COMMENT ON COLUMN public.tiktok_workflow_steps.wake_key IS 'what a waiting step waits for: a signal of this key wakes it';
+COMMENT ON COLUMN public.tiktok_workflow_steps.wait_until IS 'when a waiting step goes on without its signal; null: never';
 CREATE TABLE public.tiktok_workflows (
     workspace_id uuid NOT NULL,
     digest text NOT NULL,
@@ -428,6 +717,30 @@ ALTER TABLE ONLY public.tiktok_briefs
     ADD CONSTRAINT tiktok_briefs_pkey PRIMARY KEY (workspace_id, id);
 ALTER TABLE ONLY public.tiktok_briefs
     ADD CONSTRAINT tiktok_briefs_workspace_id_idempotency_key_key UNIQUE (workspace_id, idempotency_key);
+ALTER TABLE ONLY public.tiktok_campaigns
+    ADD CONSTRAINT tiktok_campaigns_pkey PRIMARY KEY (workspace_id, id);
+ALTER TABLE ONLY public.tiktok_campaigns
+    ADD CONSTRAINT tiktok_campaigns_workspace_id_effect_id_key UNIQUE (workspace_id, effect_id);
+ALTER TABLE ONLY public.tiktok_caps
+    ADD CONSTRAINT tiktok_caps_pkey PRIMARY KEY (workspace_id, scope, scope_id);
+ALTER TABLE ONLY public.tiktok_effects
+    ADD CONSTRAINT tiktok_effects_pkey PRIMARY KEY (workspace_id, id);
+ALTER TABLE ONLY public.tiktok_effects
+    ADD CONSTRAINT tiktok_effects_workspace_id_idempotency_key_key UNIQUE (workspace_id, idempotency_key);
+ALTER TABLE ONLY public.tiktok_effects
+    ADD CONSTRAINT tiktok_effects_workspace_id_step_id_key_key UNIQUE (workspace_id, step_id, key);
+ALTER TABLE ONLY public.tiktok_gate_revisions
+    ADD CONSTRAINT tiktok_gate_revisions_pkey PRIMARY KEY (workspace_id, gate_id, revision);
+ALTER TABLE ONLY public.tiktok_gates
+    ADD CONSTRAINT tiktok_gates_pkey PRIMARY KEY (workspace_id, id);
+ALTER TABLE ONLY public.tiktok_ledger
+    ADD CONSTRAINT tiktok_ledger_pkey PRIMARY KEY (workspace_id, id);
+ALTER TABLE ONLY public.tiktok_ledger
+    ADD CONSTRAINT tiktok_ledger_workspace_id_kind_key_key UNIQUE (workspace_id, kind, key);
+ALTER TABLE ONLY public.tiktok_messages
+    ADD CONSTRAINT tiktok_messages_pkey PRIMARY KEY (workspace_id, id);
+ALTER TABLE ONLY public.tiktok_messages
+    ADD CONSTRAINT tiktok_messages_workspace_id_effect_id_key UNIQUE (workspace_id, effect_id);
 ALTER TABLE ONLY public.tiktok_metrics
     ADD CONSTRAINT tiktok_metrics_pkey PRIMARY KEY (workspace_id, id);
 ALTER TABLE ONLY public.tiktok_metrics
@@ -436,6 +749,16 @@ ALTER TABLE ONLY public.tiktok_outbox
     ADD CONSTRAINT tiktok_outbox_pkey PRIMARY KEY (workspace_id, subject_id, seq);
 ALTER TABLE ONLY public.tiktok_pauses
     ADD CONSTRAINT tiktok_pauses_pkey PRIMARY KEY (workspace_id, scope, workflow_slug);
+ALTER TABLE ONLY public.tiktok_posts
+    ADD CONSTRAINT tiktok_posts_pkey PRIMARY KEY (workspace_id, id);
+ALTER TABLE ONLY public.tiktok_posts
+    ADD CONSTRAINT tiktok_posts_workspace_id_effect_id_key UNIQUE (workspace_id, effect_id);
+ALTER TABLE ONLY public.tiktok_products
+    ADD CONSTRAINT tiktok_products_pkey PRIMARY KEY (workspace_id, id);
+ALTER TABLE ONLY public.tiktok_products
+    ADD CONSTRAINT tiktok_products_workspace_id_product_id_key UNIQUE (workspace_id, product_id);
+ALTER TABLE ONLY public.tiktok_signals
+    ADD CONSTRAINT tiktok_signals_pkey PRIMARY KEY (workspace_id, wake_key);
 ALTER TABLE ONLY public.tiktok_texts
     ADD CONSTRAINT tiktok_texts_pkey PRIMARY KEY (workspace_id, sha256);
 ALTER TABLE ONLY public.tiktok_wake_ups
@@ -456,11 +779,24 @@ CREATE INDEX tiktok_agent_runs_of_step ON public.tiktok_agent_runs USING btree (
 CREATE INDEX tiktok_agent_steps_of_step ON public.tiktok_agent_steps USING btree (workspace_id, workflow_run_id, step_id);
 CREATE INDEX tiktok_alerts_newest ON public.tiktok_alerts USING btree (workspace_id, created_at DESC);
 CREATE INDEX tiktok_briefs_newest ON public.tiktok_briefs USING btree (workspace_id, created_at DESC);
+CREATE INDEX tiktok_effects_due ON public.tiktok_effects USING btree (wake_at) WHERE (wake_at IS NOT NULL);
+CREATE INDEX tiktok_effects_of_gate ON public.tiktok_effects USING btree (workspace_id, gate_id);
+CREATE INDEX tiktok_effects_of_run ON public.tiktok_effects USING btree (workspace_id, run_id);
+CREATE INDEX tiktok_gates_of_step ON public.tiktok_gates USING btree (workspace_id, step_id);
+CREATE UNIQUE INDEX tiktok_gates_one_open_of_a_step ON public.tiktok_gates USING btree (workspace_id, step_id) WHERE (status = 'open'::public.gate_status);
+CREATE INDEX tiktok_gates_open ON public.tiktok_gates USING btree (workspace_id, created_at DESC) WHERE (status = 'open'::public.gate_status);
+CREATE INDEX tiktok_ledger_of_brief ON public.tiktok_ledger USING btree (workspace_id, brief_id);
+CREATE INDEX tiktok_ledger_of_day ON public.tiktok_ledger USING btree (workspace_id, day, kind);
+CREATE INDEX tiktok_ledger_of_run ON public.tiktok_ledger USING btree (workspace_id, run_id);
+CREATE INDEX tiktok_posts_newest ON public.tiktok_posts USING btree (workspace_id, posted_at DESC);
 CREATE INDEX tiktok_wake_ups_due ON public.tiktok_wake_ups USING btree (wake_at);
 CREATE INDEX tiktok_workflow_runs_forks ON public.tiktok_workflow_runs USING btree (workspace_id, forked_from_run_id) WHERE (forked_from_run_id IS NOT NULL);
 CREATE INDEX tiktok_workflow_runs_newest ON public.tiktok_workflow_runs USING btree (workspace_id, started_at DESC);
+CREATE INDEX tiktok_workflow_steps_waiting ON public.tiktok_workflow_steps USING btree (workspace_id, wake_key) WHERE (status = 'waiting'::public.step_status);
 CREATE INDEX tiktok_workflows_newest ON public.tiktok_workflows USING btree (workspace_id, slug, version DESC, created_at DESC);
 CREATE UNIQUE INDEX tiktok_workflows_one_of_a_version ON public.tiktok_workflows USING btree (workspace_id, slug, version) WHERE is_stored;
+CREATE TRIGGER decided_gates_stay BEFORE UPDATE ON public.tiktok_gates FOR EACH ROW EXECUTE FUNCTION public.hold_gate_line();
+CREATE TRIGGER only_legal_effect_moves BEFORE UPDATE OF status, payload, digest ON public.tiktok_effects FOR EACH ROW EXECUTE FUNCTION public.hold_effect_line();
 CREATE TRIGGER only_legal_run_moves BEFORE UPDATE OF status ON public.tiktok_workflow_runs FOR EACH ROW EXECUTE FUNCTION public.hold_run_line();
 CREATE TRIGGER only_legal_step_moves BEFORE UPDATE OF status ON public.tiktok_workflow_steps FOR EACH ROW EXECUTE FUNCTION public.hold_step_line();
 ALTER TABLE ONLY public.tiktok_agent_runs
@@ -471,8 +807,38 @@ ALTER TABLE ONLY public.tiktok_alerts
     ADD CONSTRAINT tiktok_alerts_workspace_id_agent_run_id_fkey FOREIGN KEY (workspace_id, agent_run_id) REFERENCES public.tiktok_agent_runs(workspace_id, id);
 ALTER TABLE ONLY public.tiktok_alerts
     ADD CONSTRAINT tiktok_alerts_workspace_id_run_id_fkey FOREIGN KEY (workspace_id, run_id) REFERENCES public.tiktok_workflow_runs(workspace_id, id);
+ALTER TABLE ONLY public.tiktok_campaigns
+    ADD CONSTRAINT tiktok_campaigns_workspace_id_effect_id_fkey FOREIGN KEY (workspace_id, effect_id) REFERENCES public.tiktok_effects(workspace_id, id);
+ALTER TABLE ONLY public.tiktok_campaigns
+    ADD CONSTRAINT tiktok_campaigns_workspace_id_run_id_fkey FOREIGN KEY (workspace_id, run_id) REFERENCES public.tiktok_workflow_runs(workspace_id, id);
+ALTER TABLE ONLY public.tiktok_effects
+    ADD CONSTRAINT tiktok_effects_workspace_id_agent_run_id_fkey FOREIGN KEY (workspace_id, agent_run_id) REFERENCES public.tiktok_agent_runs(workspace_id, id);
+ALTER TABLE ONLY public.tiktok_effects
+    ADD CONSTRAINT tiktok_effects_workspace_id_gate_id_fkey FOREIGN KEY (workspace_id, gate_id) REFERENCES public.tiktok_gates(workspace_id, id);
+ALTER TABLE ONLY public.tiktok_effects
+    ADD CONSTRAINT tiktok_effects_workspace_id_run_id_fkey FOREIGN KEY (workspace_id, run_id) REFERENCES public.tiktok_workflow_runs(workspace_id, id);
+ALTER TABLE ONLY public.tiktok_effects
+    ADD CONSTRAINT tiktok_effects_workspace_id_step_id_fkey FOREIGN KEY (workspace_id, step_id) REFERENCES public.tiktok_workflow_steps(workspace_id, id);
+ALTER TABLE ONLY public.tiktok_gate_revisions
+    ADD CONSTRAINT tiktok_gate_revisions_workspace_id_gate_id_fkey FOREIGN KEY (workspace_id, gate_id) REFERENCES public.tiktok_gates(workspace_id, id);
+ALTER TABLE ONLY public.tiktok_gates
+    ADD CONSTRAINT tiktok_gates_workspace_id_run_id_fkey FOREIGN KEY (workspace_id, run_id) REFERENCES public.tiktok_workflow_runs(workspace_id, id);
+ALTER TABLE ONLY public.tiktok_gates
+    ADD CONSTRAINT tiktok_gates_workspace_id_step_id_fkey FOREIGN KEY (workspace_id, step_id) REFERENCES public.tiktok_workflow_steps(workspace_id, id);
+ALTER TABLE ONLY public.tiktok_ledger
+    ADD CONSTRAINT tiktok_ledger_workspace_id_effect_id_fkey FOREIGN KEY (workspace_id, effect_id) REFERENCES public.tiktok_effects(workspace_id, id);
+ALTER TABLE ONLY public.tiktok_ledger
+    ADD CONSTRAINT tiktok_ledger_workspace_id_run_id_fkey FOREIGN KEY (workspace_id, run_id) REFERENCES public.tiktok_workflow_runs(workspace_id, id);
+ALTER TABLE ONLY public.tiktok_messages
+    ADD CONSTRAINT tiktok_messages_workspace_id_effect_id_fkey FOREIGN KEY (workspace_id, effect_id) REFERENCES public.tiktok_effects(workspace_id, id);
+ALTER TABLE ONLY public.tiktok_messages
+    ADD CONSTRAINT tiktok_messages_workspace_id_run_id_fkey FOREIGN KEY (workspace_id, run_id) REFERENCES public.tiktok_workflow_runs(workspace_id, id);
 ALTER TABLE ONLY public.tiktok_metrics
     ADD CONSTRAINT tiktok_metrics_workspace_id_agent_run_id_fkey FOREIGN KEY (workspace_id, agent_run_id) REFERENCES public.tiktok_agent_runs(workspace_id, id);
+ALTER TABLE ONLY public.tiktok_posts
+    ADD CONSTRAINT tiktok_posts_workspace_id_effect_id_fkey FOREIGN KEY (workspace_id, effect_id) REFERENCES public.tiktok_effects(workspace_id, id);
+ALTER TABLE ONLY public.tiktok_posts
+    ADD CONSTRAINT tiktok_posts_workspace_id_run_id_fkey FOREIGN KEY (workspace_id, run_id) REFERENCES public.tiktok_workflow_runs(workspace_id, id);
 ALTER TABLE ONLY public.tiktok_workflow_runs
     ADD CONSTRAINT tiktok_workflow_runs_workspace_id_brief_id_fkey FOREIGN KEY (workspace_id, brief_id) REFERENCES public.tiktok_briefs(workspace_id, id);
 ALTER TABLE ONLY public.tiktok_workflow_runs
@@ -487,9 +853,19 @@ CREATE POLICY every_workspace ON public.tiktok_agent_steps TO army_unscoped USIN
 CREATE POLICY every_workspace ON public.tiktok_alerts TO army_unscoped USING (true) WITH CHECK (true);
 CREATE POLICY every_workspace ON public.tiktok_brands TO army_unscoped USING (true) WITH CHECK (true);
 CREATE POLICY every_workspace ON public.tiktok_briefs TO army_unscoped USING (true) WITH CHECK (true);
+CREATE POLICY every_workspace ON public.tiktok_campaigns TO army_unscoped USING (true) WITH CHECK (true);
+CREATE POLICY every_workspace ON public.tiktok_caps TO army_unscoped USING (true) WITH CHECK (true);
+CREATE POLICY every_workspace ON public.tiktok_effects TO army_unscoped USING (true) WITH CHECK (true);
+CREATE POLICY every_workspace ON public.tiktok_gate_revisions TO army_unscoped USING (true) WITH CHECK (true);
+CREATE POLICY every_workspace ON public.tiktok_gates TO army_unscoped USING (true) WITH CHECK (true);
+CREATE POLICY every_workspace ON public.tiktok_ledger TO army_unscoped USING (true) WITH CHECK (true);
+CREATE POLICY every_workspace ON public.tiktok_messages TO army_unscoped USING (true) WITH CHECK (true);
 CREATE POLICY every_workspace ON public.tiktok_metrics TO army_unscoped USING (true) WITH CHECK (true);
 CREATE POLICY every_workspace ON public.tiktok_outbox TO army_unscoped USING (true) WITH CHECK (true);
 CREATE POLICY every_workspace ON public.tiktok_pauses TO army_unscoped USING (true) WITH CHECK (true);
+CREATE POLICY every_workspace ON public.tiktok_posts TO army_unscoped USING (true) WITH CHECK (true);
+CREATE POLICY every_workspace ON public.tiktok_products TO army_unscoped USING (true) WITH CHECK (true);
+CREATE POLICY every_workspace ON public.tiktok_signals TO army_unscoped USING (true) WITH CHECK (true);
 CREATE POLICY every_workspace ON public.tiktok_texts TO army_unscoped USING (true) WITH CHECK (true);
 CREATE POLICY every_workspace ON public.tiktok_wake_ups TO army_unscoped USING (true) WITH CHECK (true);
 CREATE POLICY every_workspace ON public.tiktok_workflow_runs TO army_unscoped USING (true) WITH CHECK (true);
@@ -501,9 +877,19 @@ CREATE POLICY own_workspace ON public.tiktok_agent_steps TO army_app USING ((wor
 CREATE POLICY own_workspace ON public.tiktok_alerts TO army_app USING ((workspace_id = public.app_workspace_id())) WITH CHECK ((workspace_id = public.app_workspace_id()));
 CREATE POLICY own_workspace ON public.tiktok_brands TO army_app USING ((workspace_id = public.app_workspace_id())) WITH CHECK ((workspace_id = public.app_workspace_id()));
 CREATE POLICY own_workspace ON public.tiktok_briefs TO army_app USING ((workspace_id = public.app_workspace_id())) WITH CHECK ((workspace_id = public.app_workspace_id()));
+CREATE POLICY own_workspace ON public.tiktok_campaigns TO army_app USING ((workspace_id = public.app_workspace_id())) WITH CHECK ((workspace_id = public.app_workspace_id()));
+CREATE POLICY own_workspace ON public.tiktok_caps TO army_app USING ((workspace_id = public.app_workspace_id())) WITH CHECK ((workspace_id = public.app_workspace_id()));
+CREATE POLICY own_workspace ON public.tiktok_effects TO army_app USING ((workspace_id = public.app_workspace_id())) WITH CHECK ((workspace_id = public.app_workspace_id()));
+CREATE POLICY own_workspace ON public.tiktok_gate_revisions TO army_app USING ((workspace_id = public.app_workspace_id())) WITH CHECK ((workspace_id = public.app_workspace_id()));
+CREATE POLICY own_workspace ON public.tiktok_gates TO army_app USING ((workspace_id = public.app_workspace_id())) WITH CHECK ((workspace_id = public.app_workspace_id()));
+CREATE POLICY own_workspace ON public.tiktok_ledger TO army_app USING ((workspace_id = public.app_workspace_id())) WITH CHECK ((workspace_id = public.app_workspace_id()));
+CREATE POLICY own_workspace ON public.tiktok_messages TO army_app USING ((workspace_id = public.app_workspace_id())) WITH CHECK ((workspace_id = public.app_workspace_id()));
 CREATE POLICY own_workspace ON public.tiktok_metrics TO army_app USING ((workspace_id = public.app_workspace_id())) WITH CHECK ((workspace_id = public.app_workspace_id()));
 CREATE POLICY own_workspace ON public.tiktok_outbox TO army_app USING ((workspace_id = public.app_workspace_id())) WITH CHECK ((workspace_id = public.app_workspace_id()));
 CREATE POLICY own_workspace ON public.tiktok_pauses TO army_app USING ((workspace_id = public.app_workspace_id())) WITH CHECK ((workspace_id = public.app_workspace_id()));
+CREATE POLICY own_workspace ON public.tiktok_posts TO army_app USING ((workspace_id = public.app_workspace_id())) WITH CHECK ((workspace_id = public.app_workspace_id()));
+CREATE POLICY own_workspace ON public.tiktok_products TO army_app USING ((workspace_id = public.app_workspace_id())) WITH CHECK ((workspace_id = public.app_workspace_id()));
+CREATE POLICY own_workspace ON public.tiktok_signals TO army_app USING ((workspace_id = public.app_workspace_id())) WITH CHECK ((workspace_id = public.app_workspace_id()));
 CREATE POLICY own_workspace ON public.tiktok_texts TO army_app USING ((workspace_id = public.app_workspace_id())) WITH CHECK ((workspace_id = public.app_workspace_id()));
 CREATE POLICY own_workspace ON public.tiktok_wake_ups TO army_app USING ((workspace_id = public.app_workspace_id())) WITH CHECK ((workspace_id = public.app_workspace_id()));
 CREATE POLICY own_workspace ON public.tiktok_workflow_runs TO army_app USING ((workspace_id = public.app_workspace_id())) WITH CHECK ((workspace_id = public.app_workspace_id()));
@@ -515,9 +901,19 @@ ALTER TABLE public.tiktok_agent_steps ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_alerts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_brands ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_briefs ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.tiktok_campaigns ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.tiktok_caps ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.tiktok_effects ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.tiktok_gate_revisions ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.tiktok_gates ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.tiktok_ledger ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.tiktok_messages ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_metrics ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_outbox ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_pauses ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.tiktok_posts ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.tiktok_products ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.tiktok_signals ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_texts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_wake_ups ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_workflow_runs ENABLE ROW LEVEL SECURITY;
@@ -532,9 +928,27 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.tiktok_agent_steps TO army_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.tiktok_alerts TO army_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.tiktok_brands TO army_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.tiktok_briefs TO army_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.tiktok_campaigns TO army_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.tiktok_caps TO army_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.tiktok_effects TO army_app;
+GRANT SELECT(workspace_id) ON TABLE public.tiktok_effects TO army_unscoped;
+GRANT SELECT(id) ON TABLE public.tiktok_effects TO army_unscoped;
+GRANT SELECT(run_id) ON TABLE public.tiktok_effects TO army_unscoped;
+GRANT SELECT(status) ON TABLE public.tiktok_effects TO army_unscoped;
+GRANT SELECT(leased_until) ON TABLE public.tiktok_effects TO army_unscoped;
+GRANT SELECT(not_before) ON TABLE public.tiktok_effects TO army_unscoped;
+GRANT SELECT(wake_at),UPDATE(wake_at) ON TABLE public.tiktok_effects TO army_unscoped;
+GRANT SELECT(generation),UPDATE(generation) ON TABLE public.tiktok_effects TO army_unscoped;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.tiktok_gate_revisions TO army_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.tiktok_gates TO army_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.tiktok_ledger TO army_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.tiktok_messages TO army_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.tiktok_metrics TO army_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.tiktok_outbox TO army_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.tiktok_pauses TO army_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.tiktok_posts TO army_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.tiktok_products TO army_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.tiktok_signals TO army_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.tiktok_texts TO army_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.tiktok_wake_ups TO army_app;
 GRANT SELECT,UPDATE ON TABLE public.tiktok_wake_ups TO army_unscoped;

@@ -19,6 +19,10 @@
     │   ├── ModelRequestError       the request itself was refused (code bug, capability, key)
     │   ├── LostTooOftenError       a step whose executor dies each time
     │   ├── NotEnoughSettingsError  a mode needs a setting that is missing
+    │   ├── BudgetReachedError      a cap would be exceeded: a person decides           the step waits
+    │   ├── EffectRefusedError      the vendor said no to an effect: nothing happened
+    │   ├── EffectUnknownError      nobody can tell whether an effect happened          a person decides
+    │   ├── SuspendedError          the agent waits for something outside               the step waits
     │   ├── RunCancelledError       the run was cancelled: begin nothing more
     │   └── FenceLostError          another attempt owns the step now; change nothing
     └── TransientError              trying again may help; the step is queued again     200 to the queue
@@ -30,6 +34,8 @@ The web edge (shared/web) is the only place that turns one into a status.
 """
 
 from __future__ import annotations
+
+from decimal import Decimal
 
 
 class EngineError(Exception):
@@ -180,6 +186,44 @@ class NotEnoughSettingsError(TerminalError):
     """A mode was chosen whose settings are missing. Names them all."""
 
     code = "settings_missing"
+
+
+class BudgetReachedError(TerminalError):
+    """A call could cost more than a cap leaves. Nothing was asked. `cap` names the cap; amounts are US dollars."""
+
+    code = "budget_reached"
+
+    def __init__(self, cap: str, cap_usd: Decimal, left_usd: Decimal, needed_usd: Decimal) -> None:
+        super().__init__(
+            f"the {cap} cap of ${cap_usd:f} is reached: ${left_usd:f} is left, and the call may cost ${needed_usd:f}"
+        )
+        self.cap, self.cap_usd, self.left_usd, self.needed_usd = cap, cap_usd, left_usd, needed_usd
+
+
+class EffectRefusedError(TerminalError):
+    """The vendor refused an effect: nothing happened, and asking again will not help. `reason` is the vendor's code."""
+
+    code = "effect_refused"
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class EffectUnknownError(TerminalError):
+    """Nobody can tell whether an effect happened: it is parked for a person, and never blindly repeated."""
+
+    code = "effect_unknown"
+
+
+class SuspendedError(TerminalError):
+    """The agent waits for `wake_key`, at most until `timeout_s` from now: the step holds no compute until then."""
+
+    code = "suspended"
+
+    def __init__(self, wake_key: str, timeout_s: float | None) -> None:
+        super().__init__(f"waits for {wake_key}")
+        self.wake_key, self.timeout_s = wake_key, timeout_s
 
 
 class RunCancelledError(TerminalError):

@@ -13,12 +13,21 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from shared.core.canonical import JsonObject
+from shared.core.canonical import Json, JsonObject
 from shared.core.money import ZERO
+from shared.core.proposals import ProposedEffect
 from shared.core.status import AgentRunStatus, TriggerType
-from shared.errors import AgentError, FenceLostError, InvalidInputError, OutputInvalidError, RunCancelledError
+from shared.errors import (
+    AgentError,
+    BudgetReachedError,
+    FenceLostError,
+    InvalidInputError,
+    OutputInvalidError,
+    RunCancelledError,
+    SuspendedError,
+)
 from shared.trace.context import inside_agent_run
-from shared.trace.journal import Journal, close_journal, open_journal
+from shared.trace.journal import Journal, close_journal, open_journal, propose, wait_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +40,16 @@ class AgentContext:
     trigger_type: TriggerType = TriggerType.MANUAL
     trigger_event_id: str | None = None
     input: JsonObject = field(default_factory=dict)
+
+    async def wait_for(self, key: str, *, timeout_s: float | None = None) -> Json:
+        """What was sent to `key`; None if nothing was in `timeout_s` seconds. Until then the step is suspended, and
+        holds no compute: on waking, the agent is entered again, and the journal answers what it had asked before."""
+        return await wait_for(key, timeout_s=timeout_s)
+
+    def propose(self, effect: ProposedEffect) -> None:
+        """Would publish, send, spend or change a listing: kept with the output, it waits for the gate behind this step.
+        Proposing again with the same `key` replaces. Nothing is ever done to the world by an agent itself."""
+        propose(effect)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +122,7 @@ class BaseAgent(ABC):
         """The only entry point (A002): row before, context set, `_execute`, row after, context reset by token.
 
         Raises `AgentError` for whatever `_execute` raised (A009); its `retryable` says whether trying again may help.
-        Only a lost fence and a cancelled run pass as they are: then this attempt writes nothing more.
+        A lost fence, a cancelled run, a wait and a cap that is reached pass as they are: the engine sees to them.
         """
         agent_run_id = log.open(self.name, ctx)
         started = time.monotonic()
@@ -111,7 +130,7 @@ class BaseAgent(ABC):
         try:
             with inside_agent_run(agent_run_id, ctx.workspace_id, self.name):
                 result = self._checked(await self._execute(self._accepted(ctx)))
-        except (FenceLostError, RunCancelledError):
+        except (FenceLostError, RunCancelledError, SuspendedError, BudgetReachedError):
             raise
         except Exception as cause:
             log.close(agent_run_id, self.name, ctx, _failed(started))

@@ -67,6 +67,54 @@ class CallOutcome(StrEnum):
     FAILED = "failed"  # the other side said no
 
 
+class GateStatus(StrEnum):
+    OPEN = "open"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    CANCELLED = "cancelled"  # its run ended before anybody decided
+
+    @property
+    def is_final(self) -> bool:
+        return not GATE_MOVES[self]
+
+
+class EffectStatus(StrEnum):
+    PROPOSED = "proposed"  # kept; nothing happens
+    RELEASED = "released"  # a gate let it go; its task wakes it
+    DOING = "doing"  # leased by one executor
+    DONE = "done"  # with the vendor's receipt
+    REFUSED = "refused"  # rejected, or the vendor said no: nothing happened
+    UNKNOWN = "unknown"  # nobody can tell whether it happened: a person decides
+
+    @property
+    def is_final(self) -> bool:
+        return not EFFECT_MOVES[self]
+
+
+GATE_MOVES: dict[GateStatus, frozenset[GateStatus]] = {
+    GateStatus.OPEN: frozenset({GateStatus.APPROVED, GateStatus.REJECTED, GateStatus.CANCELLED}),
+    GateStatus.APPROVED: frozenset(),
+    GateStatus.REJECTED: frozenset(),
+    GateStatus.CANCELLED: frozenset(),
+}
+
+EFFECT_MOVES: dict[EffectStatus, frozenset[EffectStatus]] = {
+    EffectStatus.PROPOSED: frozenset({EffectStatus.RELEASED, EffectStatus.REFUSED}),
+    EffectStatus.RELEASED: frozenset({EffectStatus.DOING, EffectStatus.REFUSED}),
+    EffectStatus.DOING: frozenset(
+        {
+            EffectStatus.DOING,  # a new attempt takes over after the lease ended, and looks first
+            EffectStatus.RELEASED,  # nothing happened; later it may
+            EffectStatus.DONE,
+            EffectStatus.REFUSED,
+            EffectStatus.UNKNOWN,
+        }
+    ),
+    EffectStatus.UNKNOWN: frozenset({EffectStatus.RELEASED, EffectStatus.DONE, EffectStatus.REFUSED}),
+    EffectStatus.DONE: frozenset(),
+    EffectStatus.REFUSED: frozenset(),
+}
+
 RUN_MOVES: dict[RunStatus, frozenset[RunStatus]] = {
     RunStatus.RUNNING: frozenset({RunStatus.SUCCEEDED, RunStatus.FAILED, RunStatus.CANCELLED}),
     RunStatus.SUCCEEDED: frozenset(),
@@ -88,8 +136,15 @@ STEP_MOVES: dict[StepStatus, frozenset[StepStatus]] = {
             StepStatus.CANCELLED,
         }
     ),
-    StepStatus.WAITING: frozenset({StepStatus.QUEUED, StepStatus.CANCELLED}),
-    StepStatus.PENDING_APPROVAL: frozenset({StepStatus.SUCCEEDED, StepStatus.FAILED, StepStatus.CANCELLED}),
+    StepStatus.WAITING: frozenset({StepStatus.QUEUED, StepStatus.SKIPPED, StepStatus.CANCELLED}),
+    StepStatus.PENDING_APPROVAL: frozenset(
+        {
+            StepStatus.QUEUED,  # decided: the step is woken and says what was decided
+            StepStatus.WAITING,  # approved: until what it released is done
+            StepStatus.SKIPPED,
+            StepStatus.CANCELLED,
+        }
+    ),
     StepStatus.SUCCEEDED: frozenset(),
     StepStatus.FAILED: frozenset(),
     StepStatus.SKIPPED: frozenset(),

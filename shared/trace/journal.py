@@ -18,8 +18,9 @@ from uuid import UUID
 
 from shared.core.canonical import Json
 from shared.core.ids import new_id
+from shared.core.proposals import ProposedEffect
 from shared.core.status import CallKind, CallOutcome
-from shared.errors import FenceLostError, RunCancelledError
+from shared.errors import FenceLostError, RunCancelledError, SuspendedError, TerminalError
 from shared.trace.calls import Answer, Call
 from shared.trace.context import current_agent_run_id, current_workspace_id, next_step_idx
 
@@ -51,6 +52,13 @@ class Remembered:
     answer: Answer | None
 
 
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """What a step waited for: `payload` as it was sent, or None because the time was over."""
+
+    payload: Json
+
+
 class JournalStore(Protocol):
     """Where rows go. Each method commits before it returns. A step that is not ours any more raises `FenceLostError`,
     one whose run was cancelled `RunCancelledError`."""
@@ -62,6 +70,8 @@ class JournalStore(Protocol):
     def record(self, row: Row) -> None: ...
 
     def doubt(self, remembered: Remembered) -> None: ...
+
+    def signal(self, wake_key: str) -> Signal | None: ...
 
 
 class Journal:
@@ -77,6 +87,7 @@ class Journal:
         self._remembered = dict(remembered or {})
         self._seen: Counter[str] = Counter()
         self._deadline = deadline
+        self.proposed: dict[str, ProposedEffect] = {}
 
     def seconds_left(self) -> float | None:
         """How long a call may still take before the executor must give the step back; None: no limit."""
@@ -104,7 +115,7 @@ class Journal:
         write = self._store.finish if row.call.billable else self._store.record
         try:
             answer = await act()
-        except (FenceLostError, RunCancelledError):
+        except (FenceLostError, RunCancelledError, SuspendedError):
             raise
         except Exception as failed:
             told = f"{type(failed).__name__}: {failed}"
@@ -113,6 +124,18 @@ class Journal:
             raise
         write(replace(row, outcome=CallOutcome.PAID, answer=answer, latency_ms=answer.latency_ms))
         return answer
+
+    async def wait_for(self, key: str, timeout_s: float | None) -> Json:
+        """What was sent to `key`, now or in an earlier attempt. Raises `SuspendedError` until then."""
+
+        async def received() -> Answer:
+            signal = self._store.signal(key)
+            if signal is None:
+                raise SuspendedError(key, timeout_s)
+            return Answer(output=signal.payload)
+
+        call = Call(kind=CallKind.TOOL, label=f"wait_for:{key}", content={"input": {"key": key}})
+        return (await self.answer(call, received)).output
 
     def note(self, call: Call, answer: Answer, latency_ms: int) -> None:
         """Writes a call down that has already happened (`trace_step`)."""
@@ -163,6 +186,21 @@ async def journaled(call: Call, act: Callable[[], Awaitable[Answer]]) -> Answer:
     """Makes a call through the journal of the current agent run; outside one, just makes it."""
     journal = current_journal()
     return await act() if journal is None else await journal.answer(call, act)
+
+
+async def wait_for(key: str, *, timeout_s: float | None = None) -> Json:
+    """`AgentContext.wait_for`. Outside of a run nothing can be waited for."""
+    journal = current_journal()
+    if journal is None:
+        raise TerminalError(f"wait_for({key!r}): only a step of a run can wait")
+    return await journal.wait_for(key, timeout_s)
+
+
+def propose(effect: ProposedEffect) -> None:
+    """`AgentContext.propose`. Outside of a run nobody could release it, so nothing is kept."""
+    journal = current_journal()
+    if journal is not None:
+        journal.proposed[effect.key] = effect
 
 
 async def durable(

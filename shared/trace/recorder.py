@@ -13,7 +13,7 @@ from shared.errors import FenceLostError, RunCancelledError, StoreBusyError
 from shared.store.documents import as_jsonb, clean_text
 from shared.store.session import Store
 from shared.trace.calls import Answer, Usage
-from shared.trace.journal import Remembered, Row
+from shared.trace.journal import Remembered, Row, Signal
 
 PAUSE_S = 0.25  # between two tries to write an answer down
 LONG_TEXT = 512  # characters; a longer prompt is stored once, by its sha-256
@@ -69,6 +69,11 @@ class StepRecorder:
 
     def doubt(self, remembered: Remembered) -> None:
         self._store.move(self._workspace_id, "doubt_call", id=remembered.id, agent_run_id=remembered.agent_run_id)
+
+    def signal(self, wake_key: str) -> Signal | None:
+        """What was sent to this key, or nothing because this step has waited for it long enough; None: not yet."""
+        rows = self._store.move(self._workspace_id, "signal_of_key", wake_key=wake_key, step_id=self._fence["step_id"])
+        return Signal(rows[0].payload) if rows else None
 
     def remembered(self, run_id: UUID, earlier_steps: Sequence[UUID] = ()) -> dict[tuple[str, int], Remembered]:
         """What earlier attempts of this step left in the journal, and the steps of earlier runs that it does again.

@@ -18,7 +18,7 @@ from shared.providers.records import AccountData, SourceName, Trends
 from shared.providers.tiktok import check_account, list_accounts, read_account, read_trends
 from shared.trace.calls import Answer
 from shared.trace.context import inside_agent_run
-from shared.trace.journal import Journal, Remembered, Row, close_journal, open_journal
+from shared.trace.journal import Journal, Remembered, Row, Signal, close_journal, open_journal
 from tests.support.exports import (
     as_bytes,
     dataset_settings,
@@ -216,6 +216,9 @@ class Rows:
 
     def doubt(self, remembered: Remembered) -> None:
         raise AssertionError("a read is not billable")
+
+    def signal(self, wake_key: str) -> Signal | None:
+        raise AssertionError("a read waits for nothing")
 
 
 def traced(source: Source, remembered: dict[tuple[str, int], Remembered] | None = None) -> tuple[AccountData, Row]:

@@ -18,7 +18,7 @@ from shared.core.ids import new_id
 from shared.core.status import CallOutcome
 from shared.llm.attempts import RetryPolicy, current_retry_policy, use_retry_policy
 from shared.trace.context import inside_agent_run
-from shared.trace.journal import Journal, Remembered, Row, close_journal, open_journal
+from shared.trace.journal import Journal, Remembered, Row, Signal, close_journal, open_journal
 
 WORKSPACE = UUID("00000000-0000-7000-8000-0000000000aa")
 STABLE = "You judge TikTok posts for a brand team, and you answer briefly and exactly. " * 60
@@ -38,6 +38,7 @@ class MemoryJournalStore:
 
     rows: dict[UUID, Row] = field(default_factory=dict)
     in_doubt: set[UUID] = field(default_factory=set)
+    signals: dict[str, Signal] = field(default_factory=dict)
 
     def begin(self, row: Row) -> None:
         self.rows[row.id] = row
@@ -50,6 +51,9 @@ class MemoryJournalStore:
 
     def doubt(self, remembered: Remembered) -> None:
         self.in_doubt.add(remembered.id)
+
+    def signal(self, wake_key: str) -> Signal | None:
+        return self.signals.get(wake_key)
 
     def remembered(self) -> dict[tuple[str, int], Remembered]:
         """What a next attempt finds: answers, and calls that were begun and never finished."""

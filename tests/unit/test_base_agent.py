@@ -17,7 +17,7 @@ from shared.core.money import ZERO
 from shared.errors import AgentError, FenceLostError, ModelBusyError
 from shared.trace import context
 from shared.trace.context import current_agent_name, current_agent_run_id, current_workspace_id, next_step_idx
-from shared.trace.journal import Journal, Remembered, Row, current_journal
+from shared.trace.journal import Journal, Remembered, Row, Signal, current_journal
 from tests.support.agents import Anything
 
 ROOT = Path(__file__).parent.parent.parent
@@ -33,6 +33,9 @@ class Nowhere:
     def record(self, row: Row) -> None: ...
 
     def doubt(self, remembered: Remembered) -> None: ...
+
+    def signal(self, wake_key: str) -> Signal | None:
+        return None
 
 
 class Told:

@@ -14,6 +14,7 @@ FLOORS = (
     {"shared.trace"},
     {"shared.llm"},
     {"shared.providers"},
+    {"shared.effects"},
     {"shared.agents", "shared.workflows"},
     {"shared.engine"},
     {"shared.web"},

@@ -86,6 +86,14 @@ returning id;
 update tiktok_agent_steps set outcome = 'in_doubt', completed_at = now()
  where id = :id::uuid and agent_run_id = :agent_run_id::uuid and outcome = 'started' returning id;
 
+-- name: signal_of_key
+-- What was sent to a key; or nothing, once this step has waited for it until its time was over.
+select payload from tiktok_signals where wake_key = :wake_key::text
+union all
+select null from tiktok_workflow_steps
+ where id = :step_id::uuid and wake_key = :wake_key::text and wait_until <= now()
+   and not exists (select from tiktok_signals where wake_key = :wake_key::text);
+
 -- name: remembered_calls
 -- What earlier attempts of this step asked, and what they were answered: the newest row of each call.
 select distinct on (call_digest, occurrence)
