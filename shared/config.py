@@ -33,6 +33,9 @@ class Settings(BaseModel):
     tiktok_dataset: Path | None = Field(None, description="A file, or a folder of files, of account data")
     mock_latency_scale: float = Field(1.0, ge=0, le=10, description="0 switches the simulated 80-600 ms off")
 
+    # Files that agents make and effects publish.
+    asset_dir: Path | None = Field(None, description="Where videos and pictures are kept; none: ARMY_HOME/assets")
+
     # Models.
     anthropic_api_key: SecretStr = SecretStr(PLACEHOLDER)
     anthropic_base_url: str | None = None
@@ -87,6 +90,10 @@ class Settings(BaseModel):
     @property
     def executor_audience(self) -> str:
         return self.task_token_audience or self.executor_url
+
+    @property
+    def assets_folder(self) -> Path:
+        return self.asset_dir or self.army_home / "assets"
 
     @property
     def secrets(self) -> tuple[str, ...]:
