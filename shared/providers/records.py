@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -120,4 +121,69 @@ class Trends(Record):
     region: str | None
     window_days: int
     hashtags: tuple[TrendingHashtag, ...]
+    notes: tuple[str, ...] = ()
+
+
+class ListingIssue(Record):
+    """What the shop itself finds weak about a listing: `code` such as TITLE_LESS_THAN_40_CHARACTERS."""
+
+    field: str  # TITLE, DESCRIPTION, MAIN_IMAGE, ...
+    code: str
+    how_to_solve: str | None = None
+
+
+class Product(Record):
+    """A shop listing and how it did in the last `window_days` of `Products`. `description` is plain text."""
+
+    id: str
+    title: str
+    description: str = ""
+    status: str = "ACTIVATE"
+    price_usd: Decimal | None = None  # of the cheapest SKU; None where it is sold in another currency
+    stock: int | None = None
+    views: int | None = None  # how often its page was shown
+    clicks: int | None = None
+    units_sold: int | None = None
+    gmv_usd: Decimal | None = None
+    quality_tier: Literal["POOR", "FAIR", "GOOD"] | None = None
+    issues: tuple[ListingIssue, ...] = ()
+    search_words: tuple[str, ...] = ()  # what the shop suggests to put in: people search for it
+    smart_titles: tuple[str, ...] = ()
+
+
+class Products(Record):
+    """The listings of a shop, in the shop's own order."""
+
+    source: SourceName
+    source_name: str
+    as_of: datetime
+    window_days: int
+    products: tuple[Product, ...]
+    notes: tuple[str, ...] = ()
+
+
+class Creator(Record):
+    """Somebody who sells for others, with what the marketplace tells of the people who follow."""
+
+    open_id: str  # to write to
+    handle: str
+    nickname: str | None = None
+    followers: int | None = None
+    region: str | None = None
+    categories: tuple[str, ...] = ()
+    average_views: int | None = None  # of a video that shows a product
+    engagement_rate: float | None = None  # likes, comments and shares per view, 0..1
+    units_sold_30d: int | None = None  # the lower end, where a range is told
+    gmv_usd_30d: Decimal | None = None
+    age_ranges: tuple[str, ...] = ()  # of most followers, most first: "18-24"
+    major_gender: Literal["female", "male"] | None = None
+    major_gender_share: float | None = None  # 0..1
+    languages: tuple[str, ...] = ()
+
+
+class Creators(Record):
+    source: SourceName
+    source_name: str
+    as_of: datetime
+    creators: tuple[Creator, ...]
     notes: tuple[str, ...] = ()
