@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format bench drills schema lock clean
+.PHONY: help setup demo test check format bench drills docs schema lock clean
 
 help: ## list the commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ bench: $(STAMP) ## measure the engine beside a pgbench floor on the same cluster
 
 drills: $(STAMP) ## kill, stop and confuse every process, and compare the books; ARGS="--seed 7 --only F1,F3"
 	@$(BIN)/python -W ignore -m tests.drills $(ARGS)
+
+docs: $(STAMP) ## write the pages that are made from the code again
+	@$(BIN)/python -m docs.write
 
 schema: $(STAMP) ## write migrations/schema.sql again, after a migration
 	@$(BIN)/python -m migrations.dump

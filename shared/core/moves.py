@@ -1,0 +1,103 @@
+"""Who makes each move of `status.py`, and what it tells: the statements of `shared/store/queries` by name.
+
+Tests hold this table against the statements and against the triggers; `make docs` draws it as `docs/state_machine.md`.
+A legal move that no row names is one that no statement makes yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from shared.core.events import EventKind
+from shared.core.status import EFFECT_MOVES, GATE_MOVES, RUN_MOVES, STEP_MOVES, RunStatus, StepStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One move: `seen` is None where a row begins, `by` the statements that make it, `tells` the event that goes with
+    it; None: what happens next tells enough."""
+
+    seen: StrEnum | None
+    goal: StrEnum
+    by: tuple[str, ...]
+    tells: EventKind | None
+    when: str
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What moves: its table, its legal moves, and who makes them."""
+
+    name: str
+    table: str
+    legal: Mapping[StrEnum, frozenset[StrEnum]]
+    moves: tuple[Move, ...]
+
+    def pairs(self) -> Iterator[tuple[StrEnum, StrEnum]]:
+        """Every legal move, in the order of the states."""
+        for seen, goals in self.legal.items():
+            yield from ((seen, goal) for goal in self.legal if goal in goals)
+
+    def of(self, seen: StrEnum | None, goal: StrEnum) -> list[Move]:
+        return [move for move in self.moves if (move.seen, move.goal) == (seen, goal)]
+
+
+def _legal(moves: Mapping[Any, frozenset[Any]]) -> dict[StrEnum, frozenset[StrEnum]]:
+    """The moves of one kind of state, as moves of any."""
+    return dict(moves)
+
+
+_R, _S = RunStatus, StepStatus
+
+RUN = Subject(
+    "run",
+    "tiktok_workflow_runs",
+    _legal(RUN_MOVES),
+    (
+        Move(None, _R.RUNNING, ("start_run",), EventKind.RUN_STARTED, "somebody asked for it"),
+        Move(_R.RUNNING, _R.SUCCEEDED, ("succeed_step",), EventKind.RUN_COMPLETED, "its last open step has succeeded"),
+        Move(_R.RUNNING, _R.FAILED, ("fail_step",), EventKind.RUN_FAILED, "a step cannot go on"),
+        Move(
+            _R.RUNNING,
+            _R.CANCELLED,
+            ("cancel_run", "cancel_step"),
+            EventKind.RUN_CANCELLED,
+            "it was cancelled, and nothing of it is at work any more",
+        ),
+    ),
+)
+
+_CANCELLED, _SKIPPED = EventKind.STEP_CANCELLED, EventKind.STEP_SKIPPED
+
+STEP = Subject(
+    "step",
+    "tiktok_workflow_steps",
+    _legal(STEP_MOVES),
+    (
+        Move(None, _S.PENDING, ("start_run",), None, "its run starts, and it waits for other steps"),
+        Move(None, _S.QUEUED, ("start_run",), None, "its run starts, and it waits for none"),
+        Move(None, _S.SUCCEEDED, ("start_run",), None, "its run repeats an earlier one, whose output it takes over"),
+        Move(_S.PENDING, _S.QUEUED, ("succeed_step",), None, "the last step that it waits for has succeeded"),
+        Move(_S.PENDING, _S.SKIPPED, ("fail_step",), _SKIPPED, "a step of its run has failed"),
+        Move(_S.PENDING, _S.CANCELLED, ("cancel_run",), _CANCELLED, "its run was cancelled"),
+        Move(_S.QUEUED, _S.RUNNING, ("claim_step",), EventKind.STEP_STARTED, "an executor takes it, for one lease"),
+        Move(_S.QUEUED, _S.SKIPPED, ("fail_step",), _SKIPPED, "a step of its run has failed"),
+        Move(_S.QUEUED, _S.CANCELLED, ("cancel_run",), _CANCELLED, "its run was cancelled"),
+        Move(_S.RUNNING, _S.RUNNING, ("claim_step",), EventKind.STEP_STARTED, "its lease is over; another takes it"),
+        Move(_S.RUNNING, _S.QUEUED, ("retry_step",), EventKind.STEP_RETRYING, "it failed, and trying again may help"),
+        Move(_S.RUNNING, _S.SUCCEEDED, ("succeed_step",), EventKind.STEP_SUCCEEDED, "its agent has put something out"),
+        Move(_S.RUNNING, _S.FAILED, ("fail_step",), EventKind.STEP_FAILED, "it failed, and trying again is no use"),
+        Move(_S.RUNNING, _S.CANCELLED, ("cancel_step",), _CANCELLED, "its run was cancelled while it was at work"),
+        Move(_S.WAITING, _S.CANCELLED, ("cancel_run",), _CANCELLED, "its run was cancelled"),
+        Move(_S.PENDING_APPROVAL, _S.CANCELLED, ("cancel_run",), _CANCELLED, "its run was cancelled"),
+    ),
+)
+
+GATE = Subject("gate", "tiktok_gates", _legal(GATE_MOVES), ())
+
+EFFECT = Subject("effect", "tiktok_effects", _legal(EFFECT_MOVES), ())
+
+SUBJECTS = (RUN, STEP, GATE, EFFECT)
