@@ -1,4 +1,4 @@
-"""The names of the events, the seed's own (C033-C043), and how one reads on the wire."""
+"""The names of the events, the seed's own (C033-C043, A042), and how one reads on the wire."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ class EventKind(StrEnum):
     AGENT_RUN_STARTED = "agent_run.started"
     AGENT_RUN_SUCCEEDED = "agent_run.succeeded"
     AGENT_RUN_FAILED = "agent_run.failed"
+    POSTED = "tiktok.posted"  # of the run that published it (A042)
 
 
 FINAL_RUN_EVENTS = frozenset({EventKind.RUN_COMPLETED, EventKind.RUN_FAILED, EventKind.RUN_CANCELLED})

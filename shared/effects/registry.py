@@ -1,0 +1,29 @@
+"""Every kind of effect, and who carries it out in the mode that is set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from shared.config import Settings
+from shared.effects.contract import Effect
+from shared.errors import InvalidInputError
+from shared.providers.text import shown
+
+
+def _publish_video(settings: Settings) -> Effect:
+    from shared.effects.publish_mock import MockPublish
+
+    return MockPublish()
+
+
+EFFECTS: dict[str, Callable[[Settings], Effect]] = {
+    "publish_video": _publish_video,
+}
+
+
+def effect_of(kind: str, settings: Settings) -> Effect:
+    """Who does effects of this kind. Raises `InvalidInputError("kind", …)` for a kind that is not there."""
+    maker = EFFECTS.get(kind)
+    if maker is None:
+        raise InvalidInputError("kind", f"{shown(kind)} is no kind of effect; there are: {', '.join(sorted(EFFECTS))}")
+    return maker(settings)
