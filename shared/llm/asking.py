@@ -7,15 +7,15 @@ import hashlib
 import logging
 import time
 import weakref
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shared.config import Settings, current_settings
 from shared.core.status import CallKind
-from shared.llm.answer import has_other_charges, text_of, usage_of
+from shared.errors import EngineError
 from shared.llm.attempts import Failure, Reply, Send, ask_until_answered
-from shared.llm.prices import cost_of
-from shared.llm.request import ModelRequest, storable
-from shared.trace.calls import Answer, Call
+from shared.llm.charges import answered, unanswered
+from shared.llm.request import ModelRequest
+from shared.trace.calls import Answer, Call, FailedCall
 from shared.trace.context import current_workspace_id
 from shared.trace.journal import current_journal, journaled
 
@@ -46,7 +46,7 @@ async def ask(request: ModelRequest, names: CallNames, label: str, timeout_s: fl
     settings = current_settings()
     send = _transport(request, names, settings)
 
-    async def act() -> Answer:
+    async def act() -> Answer | FailedCall:
         return await _act(request, label, send, timeout_s, settings)
 
     call = Call(
@@ -74,46 +74,35 @@ def _transport(request: ModelRequest, names: CallNames, settings: Settings) -> S
     return open_real_call(request.body(user_id=_workspace_hash()), settings)
 
 
-async def _act(request: ModelRequest, label: str, send: Send, timeout_s: float, settings: Settings) -> Answer:
-    async def send_and_log(try_timeout_s: float) -> Reply | Failure:
+async def _act(
+    request: ModelRequest, label: str, send: Send, timeout_s: float, settings: Settings
+) -> Answer | FailedCall:
+    failures: list[Failure] = []
+
+    async def send_and_keep(try_timeout_s: float) -> Reply | Failure:
         outcome = await send(try_timeout_s)
         if isinstance(outcome, Failure):
             _log_failure(label, request.model.id, outcome)
+            failures.append(outcome)
         return outcome
 
     started = time.monotonic()
-    reply, failures = await ask_until_answered(
-        send_and_log,
-        who=f"{label} ({request.model.id})",
-        timeout_s=timeout_s,
-        seconds_left=_seconds_left,
-        slot=_slot(settings),
-    )
-    spent_ms = int((time.monotonic() - started) * 1000) if reply.simulated_ms is None else reply.simulated_ms
-    return _answer(request, reply, failures, spent_ms)
+    try:
+        reply = await ask_until_answered(
+            send_and_keep,
+            who=f"{label} ({request.model.id})",
+            timeout_s=timeout_s,
+            seconds_left=_seconds_left,
+            slot=_slot(settings),
+        )
+    except EngineError as failed:
+        return FailedCall(failed, replace(unanswered(request, failures), latency_ms=_ms_since(started)))
+    latency_ms = _ms_since(started) if reply.simulated_ms is None else reply.simulated_ms
+    return replace(answered(request, reply, failures), latency_ms=latency_ms)
 
 
-def _answer(request: ModelRequest, reply: Reply, failures: list[Failure], latency_ms: int) -> Answer:
-    """Priced by the model that answered. The note tells what was changed in the request, and of failed tries."""
-    response = storable(reply.body)
-    usage = usage_of(response, request.cache_ttl)
-    model = str(response.get("model") or request.model.id)
-    raw = response.get("usage") or {}
-    cost = cost_of(usage, model, tier=raw.get("service_tier"), geo=raw.get("inference_geo"))
-    told = [f"try {number} failed: {failure.told()}" for number, failure in enumerate(failures, 1)]
-    return Answer(
-        output=response,
-        response_text=text_of(response),
-        model=model,
-        usage=usage,
-        cost_usd=cost.usd,
-        cost_known=cost.known and not has_other_charges(response),
-        price_version=cost.version,
-        provider_request_id=reply.request_id,
-        latency_ms=latency_ms,
-        attempts=len(failures) + 1,
-        note="; ".join([*([request.note] if request.note else []), *told]) or None,
-    )
+def _ms_since(started: float) -> int:
+    return int((time.monotonic() - started) * 1000)
 
 
 def _seconds_left() -> float | None:

@@ -31,7 +31,11 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A try that brought no response. `detail` is the API's own message: for the log, never for end users."""
+    """A try that brought no response. `detail` is the API's own message: for the log, never for end users.
+
+    `is_sent` is false only where it is certain that nothing went out. `heard` is what a stream had told of its message
+    (`model`, `usage`) before it broke off.
+    """
 
     kind: Literal["status", "connection", "timeout", "unreadable"]
     status: int | None = None
@@ -41,6 +45,13 @@ class Failure:
     retry_after_s: float | None = None
     should_retry: bool | None = None
     detail: str = ""
+    is_sent: bool = True
+    heard: JsonObject | None = None
+
+    @property
+    def may_have_cost(self) -> bool:
+        """Whether this try may be billed, and nobody told how much: it went out, and no refusal came back."""
+        return self.is_sent and (self.kind != "status" or (self.status or 0) < 400)
 
     @property
     def is_spend_limit(self) -> bool:
@@ -106,24 +117,24 @@ def current_retry_policy() -> RetryPolicy:
 
 async def ask_until_answered(
     send: Send, *, who: str, timeout_s: float, seconds_left: Callable[[], float | None], slot: asyncio.Semaphore
-) -> tuple[Reply, list[Failure]]:
-    """The reply, and the failed tries before it. Each try takes a `slot`, a pause between two holds none.
+) -> Reply:
+    """The reply. Each try takes a `slot`, a pause between two holds none.
 
     `timeout_s` is for each try, `seconds_left` the step's time (None: no end). Raises ModelBusyError when trying again
     later may help (at once, if the wait would pass the deadline or is longer than we wait in process),
     ModelRequestError when it cannot.
     """
     policy = current_retry_policy()
-    failures: list[Failure] = []
+    tries = 0
     while True:
         async with slot:
             outcome = await send(_time_for_a_try(who, timeout_s, policy, seconds_left()))
         if isinstance(outcome, Reply):
-            return outcome, failures
-        failures.append(outcome)
-        pause_s = policy.pause_s(len(failures), outcome)
-        if not _is_worth_another(outcome, len(failures), pause_s, policy, seconds_left()):
-            raise _error(who, outcome, len(failures))
+            return outcome
+        tries += 1
+        pause_s = policy.pause_s(tries, outcome)
+        if not _is_worth_another(outcome, tries, pause_s, policy, seconds_left()):
+            raise _error(who, outcome, tries)
         await asyncio.sleep(pause_s)
 
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from shared.core.money import ZERO
 from shared.errors import InvalidInputError, OutputInvalidError
-from shared.llm.answer import Misfit, blocks_of, fitted, refuse_unfinished, text_of, usage_of
+from shared.llm.answer import Misfit, blocks_of, fitted, refuse_unfinished, text_of
 from shared.llm.asking import CallNames, ask
 from shared.llm.lint import warn_once
 from shared.llm.prices import UNKNOWN
@@ -99,9 +99,9 @@ async def _checked(
 
 
 def _result(request: ModelRequest, answer: Answer) -> ClaudeResult:
-    """Everything is read from the stored response, so that a reused answer gives the same result, at no cost."""
+    """All of it is read from what the journal keeps, so that a reused answer gives the same result, at no cost."""
     response = answer.output
-    usage = usage_of(response, request.cache_ttl) or Usage()
+    usage = answer.usage or Usage()
     message_id = str(response.get("id") or "")
     return ClaudeResult(
         text=text_of(response),

@@ -6,7 +6,7 @@ import asyncio
 import weakref
 from collections.abc import AsyncGenerator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
@@ -39,11 +39,13 @@ def open_call(body: JsonObject, settings: Settings) -> Send:
 
     async def send(timeout_s: float) -> Reply | Failure:
         client = await _client(settings)
+        heard: JsonObject = {}
         try:
             async with asyncio.timeout(timeout_s):
-                return await _try(client, body, timeout_s)
+                outcome = await _try(client, body, timeout_s, heard)
         except TimeoutError:
-            return Failure("timeout")
+            outcome = Failure("timeout")
+        return outcome if isinstance(outcome, Reply) else replace(outcome, heard=heard or None)
 
     return send
 
@@ -80,20 +82,21 @@ async def _closing(client: AsyncAnthropic) -> AsyncGenerator[None, None]:
         await client.close()
 
 
-async def _try(client: AsyncAnthropic, body: JsonObject, timeout_s: float) -> Reply | Failure:
+async def _try(client: AsyncAnthropic, body: JsonObject, timeout_s: float, heard: JsonObject) -> Reply | Failure:
+    """One try. What a stream tells of its message goes into `heard`, which outlives a try that is cut off."""
     import anthropic
     import httpx2
 
     try:
         if body["max_tokens"] > LONGEST_UNSTREAMED:
-            return await _streamed(client, body, timeout_s)
+            return await _streamed(client, body, timeout_s, heard)
         return await _whole(client, body, timeout_s)
     except anthropic.APIStatusError as refused:
         return _status_failure(refused)
-    except anthropic.APITimeoutError:
-        return Failure("timeout")
+    except anthropic.APITimeoutError as late:
+        return Failure("timeout", is_sent=_is_sent(late))
     except (anthropic.APIConnectionError, httpx2.TransportError) as broken:
-        return Failure("connection", detail=type(broken).__name__)
+        return Failure("connection", detail=type(broken).__name__, is_sent=_is_sent(broken))
     except (anthropic.APIError, ValueError) as unread:
         return Failure("unreadable", detail=type(unread).__name__)
 
@@ -104,10 +107,22 @@ async def _whole(client: AsyncAnthropic, body: JsonObject, timeout_s: float) -> 
     return _reply(await raw.json(), raw.request_id)
 
 
-async def _streamed(client: AsyncAnthropic, body: JsonObject, timeout_s: float) -> Reply | Failure:
+async def _streamed(client: AsyncAnthropic, body: JsonObject, timeout_s: float, heard: JsonObject) -> Reply | Failure:
     async with client.messages.stream(**body, timeout=timeout_s) as stream:
+        async for event in stream:
+            if event.type in ("message_start", "message_delta"):  # the two that carry usage, each the total so far
+                known = stream.current_message_snapshot.to_dict(mode="json")
+                heard.update(model=known["model"], usage=known["usage"])
         message = await stream.get_final_message()
         return _reply(message.to_dict(mode="json"), stream.request_id)
+
+
+def _is_sent(broken: Exception) -> bool:
+    """Whether the request may have gone out: not if there was never a connection to send it on."""
+    import httpx2
+
+    unsent = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
+    return not isinstance(broken, unsent) and not isinstance(broken.__cause__, unsent)
 
 
 def _reply(body: object, request_id: str | None) -> Reply | Failure:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from decimal import Decimal
 
 from shared.core.canonical import Json, JsonObject, digest_of
 from shared.core.money import ZERO
 from shared.core.status import CallKind
+from shared.errors import EngineError
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,10 @@ class Usage:
     cache_write_tokens: int = 0  # 5 minute writes
     cache_write_1h_tokens: int = 0
     thinking_tokens: int = 0  # part of output_tokens
+
+    def plus(self, other: Usage) -> Usage:
+        """Both together, counter by counter."""
+        return Usage(*(getattr(self, one.name) + getattr(other, one.name) for one in fields(self)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,4 +63,12 @@ class Answer:
 
     def again(self) -> Answer:
         """The same answer, given a second time for nothing."""
-        return replace(self, cost_usd=ZERO, latency_ms=0, reused=True)
+        return replace(self, cost_usd=ZERO, cost_known=True, latency_ms=0, reused=True)
+
+
+@dataclass(frozen=True, slots=True)
+class FailedCall:
+    """A call that brought no answer: the error to raise, and what its tries are known to have cost all the same."""
+
+    error: EngineError
+    spent: Answer

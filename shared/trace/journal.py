@@ -21,8 +21,11 @@ from shared.core.ids import new_id
 from shared.core.proposals import ProposedEffect
 from shared.core.status import CallKind, CallOutcome
 from shared.errors import FenceLostError, RunCancelledError, SuspendedError, TerminalError
-from shared.trace.calls import Answer, Call
+from shared.trace.calls import Answer, Call, FailedCall
 from shared.trace.context import current_agent_run_id, current_workspace_id, next_step_idx
+
+# Makes a call. What it raises has cost nothing; a failure that may have cost something comes back as a FailedCall.
+Act = Callable[[], Awaitable[Answer | FailedCall]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,7 @@ class Journal:
         """How long a call may still take before the executor must give the step back; None: no limit."""
         return None if self._deadline is None else self._deadline - time.monotonic()
 
-    async def answer(self, call: Call, act: Callable[[], Awaitable[Answer]]) -> Answer:
+    async def answer(self, call: Call, act: Act) -> Answer:
         """The answer to this call: from an earlier attempt if there is one, else by making it, written down."""
         digest = call.digest
         occurrence = self._seen[digest]
@@ -108,22 +111,24 @@ class Journal:
             self._store.doubt(known)
         return await self._make(row, act)
 
-    async def _make(self, row: Row, act: Callable[[], Awaitable[Answer]]) -> Answer:
+    async def _make(self, row: Row, act: Act) -> Answer:
         if row.call.billable:
             self._store.begin(row)
         started = time.monotonic()
         write = self._store.finish if row.call.billable else self._store.record
         try:
-            answer = await act()
+            outcome = await act()
         except (FenceLostError, RunCancelledError, SuspendedError):
             raise
         except Exception as failed:
-            told = f"{type(failed).__name__}: {failed}"
-            spent = int((time.monotonic() - started) * 1000)
-            write(replace(row, outcome=CallOutcome.FAILED, error_message=told, latency_ms=spent))
+            spent_ms = int((time.monotonic() - started) * 1000)
+            write(replace(row, outcome=CallOutcome.FAILED, error_message=_told(failed), latency_ms=spent_ms))
             raise
-        write(replace(row, outcome=CallOutcome.PAID, answer=answer, latency_ms=answer.latency_ms))
-        return answer
+        if isinstance(outcome, FailedCall):
+            write(_failed(row, outcome))
+            raise outcome.error
+        write(replace(row, outcome=CallOutcome.PAID, answer=outcome, latency_ms=outcome.latency_ms))
+        return outcome
 
     async def wait_for(self, key: str, timeout_s: float | None) -> Json:
         """What was sent to `key`, now or in an earlier attempt. Raises `SuspendedError` until then."""
@@ -182,10 +187,30 @@ def current_journal() -> Journal | None:
     return None if agent_run_id is None else _open.get(agent_run_id)
 
 
-async def journaled(call: Call, act: Callable[[], Awaitable[Answer]]) -> Answer:
+def _failed(row: Row, failed: FailedCall) -> Row:
+    spent = failed.spent
+    return replace(
+        row,
+        outcome=CallOutcome.FAILED,
+        answer=spent,
+        error_message=_told(failed.error),
+        latency_ms=spent.latency_ms,
+    )
+
+
+def _told(failed: Exception) -> str:
+    return f"{type(failed).__name__}: {failed}"
+
+
+async def journaled(call: Call, act: Act) -> Answer:
     """Makes a call through the journal of the current agent run; outside one, just makes it."""
     journal = current_journal()
-    return await act() if journal is None else await journal.answer(call, act)
+    if journal is not None:
+        return await journal.answer(call, act)
+    outcome = await act()
+    if isinstance(outcome, FailedCall):
+        raise outcome.error
+    return outcome
 
 
 async def wait_for(key: str, *, timeout_s: float | None = None) -> Json:

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+from shared.config import current_settings
 from shared.core.canonical import JsonObject, text_digest
+from shared.core.scrub import scrubbed
 from shared.core.status import CallOutcome
 from shared.errors import FenceLostError, RunCancelledError, StoreBusyError
 from shared.store.documents import as_jsonb, clean_text
@@ -16,6 +18,7 @@ from shared.trace.calls import Answer, Usage
 from shared.trace.journal import Remembered, Row, Signal
 
 PAUSE_S = 0.25  # between two tries to write an answer down
+ERROR_CHARACTERS = 10_000
 LONG_TEXT = 512  # characters; a longer prompt is stored once, by its sha-256
 
 
@@ -152,10 +155,15 @@ def _answered(row: Row) -> JsonObject:
         "price_version": answer.price_version,
         "provider_request_id": answer.provider_request_id,
         "attempts": answer.attempts,
-        "note": answer.note,
+        "note": None if answer.note is None else _told(answer.note),
         "latency_ms": row.latency_ms,
-        "error_message": None if row.error_message is None else clean_text(row.error_message)[:10_000],
+        "error_message": None if row.error_message is None else _told(row.error_message)[:ERROR_CHARACTERS],
     }
+
+
+def _told(text: str) -> str:
+    """What went wrong, in the words of whoever failed: these may quote a key or a connection string."""
+    return clean_text(scrubbed(text, current_settings().secrets))
 
 
 def _remembered(row: Any) -> Remembered:

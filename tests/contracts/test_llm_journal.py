@@ -10,13 +10,24 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from local.fakes.anthropic import FakeAnthropic
 from shared.core.status import CallKind, CallOutcome
 from shared.errors import EngineError, ModelBusyError, ModelRefusedError, ModelRequestError, OutputInvalidError
 from shared.llm.claude import call_claude_cached
 from shared.llm.result import ClaudeResult
-from tests.support.model_calls import STABLE, MemoryJournalStore, Verdict, in_run, mock_mode, real_mode
+from tests.support.model_calls import (
+    STABLE,
+    MemoryJournalStore,
+    Verdict,
+    in_run,
+    mock_mode,
+    real_mode,
+    settings_as,
+)
+
+LONG = 30_000  # more output than is asked for without streaming
 
 
 async def ask(**changes: Any) -> ClaudeResult:
@@ -114,6 +125,89 @@ def test_no_cost_is_lost_to_a_failure(faults: list[str], error: type[EngineError
     assert [row.outcome.value for row in rows] == outcomes
     paid = sum((row.answer.cost_usd for row in rows if row.answer), Decimal(0))
     assert str(paid) == fake.desk.bill()["total_usd"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "max_tokens", "known"),
+    [
+        ("reset", 1000, False),
+        ("garbage", 1000, False),
+        ("stream_reset", LONG, False),
+        ("stream_error", LONG, False),
+        ("529", 1000, True),
+        ("429:retry-after=0.001", LONG, True),
+    ],
+)
+def test_lost_tries_leave_the_cost_unknown(fault: str, max_tokens: int, known: bool) -> None:
+    """A try that was lost after it went out may be billed, so the row's cost is not known; a refused one is free."""
+    store = MemoryJournalStore()
+    with real_mode() as fake:
+        fake.script(fault)
+        result = in_run(lambda: ask(max_tokens=max_tokens), store)
+
+    answer = store.one().answer
+    assert answer is not None
+    assert (answer.attempts, answer.cost_known, result.cost_known) == (2, known, known)
+
+
+def test_a_late_try_leaves_the_cost_unknown() -> None:
+    """A try that was cut off by its time is billed by the API, and nothing tells how much."""
+    store = MemoryJournalStore()
+    with real_mode() as fake:
+        asyncio.run(ask(user_message="The SDK is imported now."))
+        fake.script("timeout:1")
+        result = in_run(lambda: ask(timeout_s=0.4), store)
+
+    assert (result.attempts, result.cost_known) == (2, False)
+
+
+@pytest.mark.parametrize("fault", ["stream_reset", "stream_error"])
+def test_what_a_broken_stream_told_is_counted(fault: str) -> None:
+    """A stream opens with the tokens of its prompt: they are on the row, priced, though the stream broke off."""
+    store = MemoryJournalStore()
+    with real_mode() as fake:
+        fake.script(fault)
+        result = in_run(lambda: ask(max_tokens=LONG), store)
+        lost, whole = fake.desk.bill()["rows"]
+
+    answer = store.one().answer
+    assert answer is not None
+    assert answer.usage is not None
+    assert answer.usage.cache_write_tokens == lost["cache_write_tokens"] > 0
+    assert answer.usage.cache_read_tokens == whole["cache_read_tokens"] > 0
+    assert answer.usage.input_tokens == lost["input_tokens"] + whole["input_tokens"] == result.input_tokens
+    assert answer.usage.output_tokens == whole["output_tokens"] + 1  # a stream opens with one token of output
+    assert Decimal(whole["usd"]) < answer.cost_usd == result.cost_usd < Decimal(fake.desk.bill()["total_usd"])
+
+
+def test_a_call_of_broken_streams_is_counted_too() -> None:
+    """Where no try brought an answer, the failed row has the tokens that were told, and an unknown cost."""
+    store = MemoryJournalStore()
+    with real_mode() as fake:
+        fake.script("stream_reset", "stream_error", "stream_reset")
+        with pytest.raises(ModelBusyError):
+            in_run(lambda: ask(max_tokens=LONG), store)
+
+    row = store.one()
+    assert row.outcome is CallOutcome.FAILED
+    assert row.answer is not None
+    assert row.answer.usage is not None
+    assert (row.answer.usage.output_tokens, row.answer.attempts, row.answer.cost_known) == (3, 3, False)
+    assert Decimal(0) < row.answer.cost_usd < Decimal(fake.desk.bill()["total_usd"])
+
+
+def test_what_never_left_costs_nothing() -> None:
+    """Without a connection nothing goes out: the failed row's cost is known, and zero."""
+    store = MemoryJournalStore()
+    with real_mode() as fake:
+        gone = fake.base_url
+    real = settings_as(claude_mode="real", anthropic_api_key=SecretStr("k"), anthropic_base_url=gone)
+    with real, pytest.raises(ModelBusyError, match="connection after 3 tries"):
+        in_run(ask, store)
+
+    answer = store.one().answer
+    assert answer is not None
+    assert (answer.attempts, answer.cost_usd, answer.cost_known) == (3, Decimal(0), True)
 
 
 def test_failed_rows_tell_why() -> None:

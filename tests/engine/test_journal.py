@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from pydantic import SecretStr
 
 from shared.core.status import CallKind
 from shared.engine.read_run import read_agent_run, read_agent_runs
@@ -18,6 +19,7 @@ from shared.trace.calls import Answer, Call
 from shared.trace.context import inside_agent_run
 from shared.trace.journal import Journal, durable, open_journal, trace_step
 from shared.trace.recorder import StepRecorder
+from tests.support.model_calls import settings_as
 from tests.support.queues import HeldQueue
 from tests.support.runs import started, step, steps_of, workflow
 
@@ -124,6 +126,8 @@ def test_a_call_without_its_answer_is_in_doubt(rooms: Rooms, workspace: UUID) ->
     inside(journal_of(rooms, workspace, run_id, step_id, 2), second, workspace, ask_again)
 
     assert outcomes_of(rooms, workspace, first) == [("ask", "in_doubt")]
+    (doubted,) = read_agent_run(workspace, first, 10, 0, rooms)["steps"]
+    assert not doubted["cost_known"]
     assert outcomes_of(rooms, workspace, second) == [("ask", "paid")]
 
 
@@ -228,6 +232,21 @@ def test_a_failed_call_is_written_and_made_again(rooms: Rooms, workspace: UUID) 
 
     assert (call["outcome"], call["error_message"]) == ("failed", "ProviderDownError: away")
     assert made == ["ok"]
+
+
+def test_no_secret_stays_in_an_error(rooms: Rooms, workspace: UUID) -> None:
+    """An outside party's message may quote what it was sent: keys and connection strings do not reach the row."""
+    run_id, step_id, first = claimed(rooms, workspace)
+
+    async def refuse() -> Any:
+        raise ProviderDownError("x" * 9_980 + " key hush-hush-42 at postgresql://army:hunter22@db, Bearer abcdefgh1234")
+
+    ask = lambda: durable(CallKind.PROVIDER, "ask", refuse)  # noqa: E731
+    with settings_as(anthropic_api_key=SecretStr("hush-hush-42")), pytest.raises(ProviderDownError):
+        inside(journal_of(rooms, workspace, run_id, step_id, 1), first, workspace, ask)
+
+    (call,) = read_agent_run(workspace, first, 10, 0, rooms)["steps"]
+    assert not any(secret in call["error_message"] for secret in ("hush", "hunter22", "abcdefgh"))
 
 
 def test_outside_a_run_nothing_is_written(rooms: Rooms) -> None:

@@ -83,7 +83,7 @@ returning id;
 
 -- name: doubt_call
 -- Begun by an attempt that died before it wrote the answer down: nobody can tell whether it was paid for.
-update tiktok_agent_steps set outcome = 'in_doubt', completed_at = now()
+update tiktok_agent_steps set outcome = 'in_doubt', completed_at = now(), cost_known = false
  where id = :id::uuid and agent_run_id = :agent_run_id::uuid and outcome = 'started' returning id;
 
 -- name: signal_of_key
