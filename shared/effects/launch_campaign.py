@@ -8,7 +8,8 @@ from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
-OVERSHOOT = Decimal("1.25")  # TikTok may spend so much of a daily budget on one day
+from shared.effects.spend_cap import OVERSHOOT
+
 LEAST_CAMPAIGN_USD = Decimal(50)  # of a day, or of a lifetime
 LEAST_DAY_USD = Decimal(20)  # of an ad group
 _CENT = Decimal("0.01")
