@@ -35,6 +35,7 @@ class Settings(BaseModel):
 
     # Files that agents make and effects publish.
     asset_dir: Path | None = Field(None, description="Where videos and pictures are kept; none: ARMY_HOME/assets")
+    ffmpeg_path: Path | None = Field(None, description="The executable; none: the one on PATH, else of a wheel")
 
     # Models.
     anthropic_api_key: SecretStr = SecretStr(PLACEHOLDER)

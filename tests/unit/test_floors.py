@@ -10,7 +10,7 @@ ROOT = Path(__file__).parent.parent.parent
 FLOORS = (
     {"shared.config", "shared.errors"},
     {"shared.core"},
-    {"shared.store", "shared.queue"},
+    {"shared.store", "shared.queue", "shared.media"},
     {"shared.trace"},
     {"shared.llm"},
     {"shared.providers"},
@@ -24,7 +24,13 @@ FLOORS = (
     {"tests"},
 )
 # Side by side on the top floors: each stands alone, and none may know the other.
-APART = ({"shared.store", "shared.queue"}, {"functions", "migrations"}, {"shared.llm", "shared.providers"})
+APART = (
+    {"shared.store", "shared.queue"},
+    {"shared.store", "shared.media"},
+    {"shared.queue", "shared.media"},
+    {"functions", "migrations"},
+    {"shared.llm", "shared.providers"},
+)
 
 
 def room_of(module: str) -> str | None:
