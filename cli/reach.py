@@ -15,6 +15,7 @@ import click
 
 from cli.client import Api, ApiError
 from shared.config import Settings, current_settings, process_environ
+from shared.providers.dataset.places import own_folder
 
 SUBJECT = "local-user"
 
@@ -63,17 +64,18 @@ def local_token(settings: Settings) -> str:
 
 
 def taken_in(dataset: Path, settings: Settings) -> str:
-    """Puts an account data file where the stack reads them, and returns the name to ask for it by."""
+    """Puts an account data file where only this workspace can read it, and returns the name to ask for it by."""
     if settings.army_api_url:
-        raise click.UsageError("--dataset takes a file of this machine; with ARMY_API_URL, name an uploaded one")
-    folder = (settings.tiktok_dataset or settings.army_home / "datasets").absolute()
-    if folder.is_file():
-        if folder.samefile(dataset):
-            return folder.name
-        raise click.UsageError(f"TIKTOK_DATASET is the file {folder.name}; unset it to use another one")
-    folder.mkdir(parents=True, exist_ok=True)
-    if dataset.absolute().parent == folder:
+        raise click.UsageError("--dataset takes a file of this machine, which the API at ARMY_API_URL cannot read")
+    root = (settings.tiktok_dataset or settings.army_home / "datasets").absolute()
+    if root.is_file():
+        if root.samefile(dataset):
+            return root.name
+        raise click.UsageError(f"TIKTOK_DATASET is the file {root.name}; unset it to use another one")
+    folder = own_folder(root, settings.army_workspace_id)
+    if dataset.absolute().parent in (root, folder):
         return dataset.name
+    folder.mkdir(parents=True, exist_ok=True)
     mark = sha256()
     with dataset.open("rb") as file:
         while chunk := file.read(1 << 20):

@@ -30,7 +30,7 @@ class Settings(BaseModel):
     # Modes, independent of each other (B079, C052-C054).
     claude_mode: Literal["mock", "real"] = "mock"
     tiktok_provider_mode: Literal["mock", "dataset", "real"] = "mock"
-    tiktok_dataset: Path | None = Field(None, description="A file, or a folder of files, of account data")
+    tiktok_dataset: Path | None = Field(None, description="A file of account data, or a folder of such files")
     mock_latency_scale: float = Field(1.0, ge=0, le=10, description="0 switches the simulated 80-600 ms off")
 
     # Files that agents make and effects publish.

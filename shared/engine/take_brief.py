@@ -95,7 +95,7 @@ def check_subject(brief: JsonObject, caller: Caller, rooms: Rooms) -> None:
     if "handle" not in brief:
         return
     try:
-        check_account(brief["handle"], dataset)
+        check_account(brief["handle"], dataset, caller.workspace_id)
     except NotEnoughSettingsError as none_there:
         if dataset is None:
             raise

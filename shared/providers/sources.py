@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Protocol
+from uuid import UUID
 
 from shared.config import Settings
 from shared.errors import NotEnoughSettingsError
@@ -25,13 +26,13 @@ class AccountSource(Protocol):
         ...
 
 
-def choose_source(dataset: str | None, settings: Settings) -> AccountSource:
-    """A dataset named with the call comes first, then the mode that is set (C053)."""
+def choose_source(dataset: str | None, settings: Settings, workspace_id: UUID | None) -> AccountSource:
+    """A dataset named with the call comes first, then the mode that is set (C053). The workspace's own files count."""
     if dataset is not None or settings.tiktok_provider_mode == "dataset":
         from shared.providers.dataset.places import dataset_files
         from shared.providers.dataset.source import DatasetSource
 
-        return DatasetSource(dataset_files(dataset, settings.tiktok_dataset))
+        return DatasetSource(dataset_files(dataset, settings.tiktok_dataset, workspace_id))
     if settings.tiktok_provider_mode == "mock":
         from shared.providers.mock.source import MockSource
 

@@ -7,6 +7,7 @@ a step is entered again. Where the data comes from is decided in `shared.provide
 from __future__ import annotations
 
 import asyncio
+from uuid import UUID
 
 from shared.config import current_settings
 from shared.core.canonical import Json
@@ -15,6 +16,7 @@ from shared.errors import InvalidInputError
 from shared.providers.handles import normal_handle
 from shared.providers.records import AccountData, Trends
 from shared.providers.sources import AccountSource, choose_source
+from shared.trace.context import current_workspace_id
 from shared.trace.journal import durable
 
 __all__ = ["check_account", "list_accounts", "normal_handle", "read_account", "read_trends"]
@@ -56,10 +58,10 @@ async def read_trends(
     return Trends.model_validate(await durable(CallKind.PROVIDER, "tiktok.read_trends", read, request))
 
 
-def check_account(handle: str, dataset: str | None) -> None:
+def check_account(handle: str, dataset: str | None, workspace_id: UUID | None = None) -> None:
     """For the door, before anything is written: raises `InvalidInputError` for `handle` or `dataset`."""
     name = normal_handle(handle)
-    _source(dataset).check(name)
+    choose_source(dataset, current_settings(), workspace_id).check(name)
 
 
 def list_accounts(dataset: str | None) -> list[tuple[str, int]]:
@@ -68,7 +70,8 @@ def list_accounts(dataset: str | None) -> list[tuple[str, int]]:
 
 
 def _source(dataset: str | None) -> AccountSource:
-    return choose_source(dataset, current_settings())
+    """Inside an agent run, what its workspace may read; outside of one, what every workspace may."""
+    return choose_source(dataset, current_settings(), current_workspace_id.get())
 
 
 def _check_range(field: str, value: int, low: int, high: int) -> None:

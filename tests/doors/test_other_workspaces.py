@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from tests.support.doors import BRIEFS, RUN, RUNS, WORKFLOWS, Doors, Person, refusal, told
+from tests.support.doors import AGENT, BRIEF, BRIEFS, RUN, RUNS, WORKFLOWS, Doors, Person, refusal, told
+from tests.support.exports import scraped_items, write_csv
 
 
 class Owned:
@@ -62,6 +65,28 @@ def test_a_stored_definition_stays_at_home(person: Person, stranger: Person) -> 
 
     assert "own_one" not in {one["slug"] for one in told(stranger.get(WORKFLOWS))["workflows"]}
     refusal(stranger.post(RUN, {"workflow_slug": "own_one", "handle": "a"}), 422)
+
+
+@pytest.mark.parametrize("name", ["mine.csv", "mine_.csv"])
+def test_a_dataset_stays_at_home(person: Person, stranger: Person, datasets: Path, name: str) -> None:
+    """A workspace's own file can be named, and is suggested, in that workspace alone."""
+    own = datasets / str(person.workspace)
+    own.mkdir()
+    write_csv(own / "mine.csv", scraped_items(seed=6, accounts=2, videos_each=12))
+
+    with stranger.writes_nothing():
+        foreign = refusal(stranger.post(BRIEFS, {**BRIEF, "handle": "brand_0", "dataset": name}), 422)
+        asked = {"input": {"handle": "brand_0", "dataset": name}}
+        from_agent = refusal(stranger.post(AGENT, asked), 422)
+
+    assert foreign["detail"] == f"dataset: this workspace has no dataset file {name!r}"
+    assert from_agent["detail"] == f"input.{foreign['detail']}"
+    if name == "mine.csv":
+        run_id = person.ended_run(handle="@brand_0", dataset=name)
+        assert told(person.get(f"{RUNS}/{run_id}"))["status"] == "succeeded"
+    else:
+        near = refusal(person.post(BRIEFS, {**BRIEF, "handle": "brand_0", "dataset": name}), 422)
+        assert near["detail"] == f"{foreign['detail']}; near names: mine.csv"
 
 
 def test_a_task_that_names_the_wrong_workspace_does_nothing(person: Person, stranger: Person) -> None:

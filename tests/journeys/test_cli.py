@@ -111,7 +111,8 @@ def test_a_run_reads_a_file_that_you_have(terminal: Terminal, tmp_path: Path) ->
     assert first["report_md"].startswith("# Profile Audit: @brand_2")
     assert "my export.csv" in first["report_md"]
     assert first["brief_jsonb"]["dataset"] == again["brief_jsonb"]["dataset"]
-    copies = [file.name for file in (terminal.machine.folder / "datasets").iterdir() if "my export" in file.name]
+    own = terminal.machine.folder / "datasets" / str(terminal.workspace)
+    copies = [file.name for file in own.iterdir() if file.name.endswith(".csv")]
     assert copies == [first["brief_jsonb"]["dataset"]]
 
 

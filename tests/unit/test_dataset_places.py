@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
+from shared.core.ids import new_id
 from shared.errors import InvalidInputError, NotEnoughSettingsError
 from shared.providers.tiktok import check_account, list_accounts, read_account
+from shared.trace.context import inside_agent_run
 from tests.support.exports import dataset_settings, scraped_items, write_csv, write_json
+
+ADA, EVE = UUID(int=1), UUID(int=2)
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A dataset folder with two files, and a file beside it that is none of the dataset's business."""
+    """A dataset folder with two files for all, one for Ada's workspace, and what is none of anybody's business."""
     inside = tmp_path / "data"
     (inside / "sub").mkdir(parents=True)
+    (inside / str(ADA)).mkdir()
+    write_csv(inside / str(ADA) / "autumn.csv", scraped_items(4, 4, 5))
     write_json(inside / "spring.json", scraped_items(1, 2, 3))
     write_csv(inside / "summer.csv", scraped_items(2, 3, 4))
     write_json(inside / "sub" / "deep.json", scraped_items(3, 1, 1))
@@ -46,6 +54,8 @@ def test_a_folder_is_read_as_one(folder: Path) -> None:
         "../outside.json",
         "/etc/passwd",
         "sub/deep.json",
+        f"{ADA}/autumn.csv",
+        str(ADA),
         "..\\outside.json",
         "summer.csv\x00.json",
         ".hidden.json",
@@ -72,10 +82,60 @@ def test_unsafe_names_are_refused(folder: Path, name: str) -> None:
     assert refused.value.message.encode("utf-8")
 
 
-def test_near_files_are_named(folder: Path) -> None:
-    """A misspelt file name is answered with names that look like it."""
-    with dataset_settings(folder), pytest.raises(InvalidInputError, match=r"near names: summer\.csv"):
-        check_account("brand_1", "sumer.csv")
+def test_a_workspace_has_files_of_its_own(folder: Path) -> None:
+    """Only Ada's workspace can name her file, at the door and in an agent run; the folder's own are for all."""
+    with dataset_settings(folder):
+        check_account("brand_3", "autumn.csv", ADA)
+        check_account("brand_1", "summer.csv", ADA)
+        check_account("brand_1", "summer.csv", EVE)
+        with inside_agent_run(new_id(), ADA, "tester"):
+            assert len(asyncio.run(read_account("brand_3", dataset="autumn.csv")).posts) == 5
+        with inside_agent_run(new_id(), EVE, "tester"), pytest.raises(InvalidInputError, match="no dataset file"):
+            asyncio.run(read_account("brand_3", dataset="autumn.csv"))
+
+
+@pytest.mark.parametrize("name", ["autumn.csv", "autum.csv", f"{ADA}.csv", f"{ADA}/autumn.csv", f"./{ADA}/autumn.csv"])
+def test_another_workspaces_files_do_not_exist(folder: Path, name: str) -> None:
+    """However Eve asks, she is told what she would be told without Ada: no name, no number, no other words."""
+    with dataset_settings(folder):
+        with pytest.raises(InvalidInputError) as there:
+            check_account("brand_3", name, EVE)
+        shutil.rmtree(folder / str(ADA))
+        with pytest.raises(InvalidInputError) as gone:
+            check_account("brand_3", name, EVE)
+
+    assert there.value.message == gone.value.message
+    assert "near names" not in there.value.message
+
+
+def test_a_link_to_another_workspace_is_no_way_in(folder: Path) -> None:
+    """A workspace's folder that is a link, or holds one to another's file, gives nothing."""
+    (folder / str(EVE)).symlink_to(folder / str(ADA))
+    mallory = new_id()
+    (folder / str(mallory)).mkdir()
+    (folder / str(mallory) / "autumn.csv").symlink_to(folder / str(ADA) / "autumn.csv")
+    (folder / "autumn.csv").symlink_to(folder / str(ADA) / "autumn.csv")
+    with dataset_settings(folder):
+        for workspace in (EVE, mallory):
+            with pytest.raises(InvalidInputError, match="no dataset file"):
+                check_account("brand_3", "autumn.csv", workspace)
+
+
+def test_own_files_come_first(folder: Path) -> None:
+    """Of two files of one name the workspace's own is read; without a name its own count with the folder's."""
+    write_csv(folder / str(ADA) / "summer.csv", scraped_items(2, 9, 6))
+    with dataset_settings(folder), inside_agent_run(new_id(), ADA, "tester"):
+        assert len(asyncio.run(read_account("brand_8", dataset="summer.csv")).posts) == 6
+        assert asyncio.run(read_account("brand_8")).source_name == "summer.csv"
+
+
+def test_near_files_are_the_workspaces_own(folder: Path) -> None:
+    """A misspelt file name is answered with names that look like it, of the asking workspace alone."""
+    with dataset_settings(folder):
+        with pytest.raises(InvalidInputError, match=r"near names: autumn\.csv$"):
+            check_account("brand_1", "autum.csv", ADA)
+        with pytest.raises(InvalidInputError, match=r"no dataset file 'sumer\.csv'$"):
+            check_account("brand_1", "sumer.csv", EVE)
 
 
 def test_near_handles_are_named(folder: Path) -> None:
@@ -100,7 +160,7 @@ def test_one_file_is_all_there_is(folder: Path) -> None:
     """Where the setting is a file, only its own name may be given."""
     with dataset_settings(folder / "summer.csv"):
         assert len(asyncio.run(read_account("brand_2", dataset="summer.csv")).posts) == 4
-        with pytest.raises(InvalidInputError, match="not among the 1 dataset files"):
+        with pytest.raises(InvalidInputError, match="no dataset file"):
             check_account("brand_2", "spring.json")
 
 
