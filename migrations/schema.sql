@@ -618,7 +618,8 @@ CREATE TABLE public.tiktok_workflow_runs (
     forked_from_run_id uuid,
     forked_at_steps text[],
     parent_run_id uuid,
-    parent_step_id uuid
+    parent_step_id uuid,
+    depth integer DEFAULT 0 NOT NULL
 )
 WITH (fillfactor='70', toast_tuple_target='256', autovacuum_analyze_scale_factor='0.05');
 ALTER TABLE ONLY public.tiktok_workflow_runs ALTER COLUMN brief_jsonb SET STORAGE EXTERNAL;
@@ -628,6 +629,7 @@ COMMENT ON COLUMN public.tiktok_workflow_runs.version IS 'counts the events of t
 COMMENT ON COLUMN public.tiktok_workflow_runs.paused_scope IS 'what was paused: this run alone, its workflow, or the whole workspace; resuming that one resumes it';
 COMMENT ON COLUMN public.tiktok_workflow_runs.forked_at_steps IS 'the steps from which on this run does again what the earlier one did; all before them are taken over';
 COMMENT ON COLUMN public.tiktok_workflow_runs.parent_step_id IS 'the step of another run that started this one as its sub-workflow, and waits for it';
+COMMENT ON COLUMN public.tiktok_workflow_runs.depth IS 'how many runs this one is inside of';
 CREATE TABLE public.tiktok_workflow_steps (
     workspace_id uuid NOT NULL,
     id uuid NOT NULL,
@@ -664,7 +666,9 @@ CREATE TABLE public.tiktok_workflow_steps (
     parent_step_id uuid,
     item jsonb,
     wake_key text,
-    wait_until timestamp with time zone
+    wait_until timestamp with time zone,
+    lost integer DEFAULT 0 NOT NULL,
+    items integer
 )
 WITH (fillfactor='60', autovacuum_analyze_scale_factor='0.05');
 ALTER TABLE ONLY public.tiktok_workflow_steps FORCE ROW LEVEL SECURITY;
@@ -672,7 +676,7 @@ ALTER TABLE public.tiktok_workflow_steps OWNER TO army_owner;
 COMMENT ON COLUMN public.tiktok_workflow_steps.successors IS 'ids of the steps that wait for this one';
 COMMENT ON COLUMN public.tiktok_workflow_steps.sources IS 'ids of the steps whose outputs this one reads';
 COMMENT ON COLUMN public.tiktok_workflow_steps.attempt IS 'counts claims, and is the fence: a settle that names another changes nothing';
-COMMENT ON COLUMN public.tiktok_workflow_steps.failures IS 'counts business failures only: a crash consumes no attempt of the retry policy';
+COMMENT ON COLUMN public.tiktok_workflow_steps.failures IS 'counts business failures only: a crash, a refusal of our own platform and a yield consume no attempt';
 COMMENT ON COLUMN public.tiktok_workflow_steps.output_jsonb IS 'null where an agent ran: its agent run holds the input and the output, once';
 COMMENT ON COLUMN public.tiktok_workflow_steps.cancel_requested_at IS 'set with the run''s, so that a step at work finds it in its own row';
 COMMENT ON COLUMN public.tiktok_workflow_steps.taken_from IS 'the step of an earlier run whose output this one has, without having run';
@@ -682,6 +686,8 @@ COMMENT ON COLUMN public.tiktok_workflow_steps.skipped_before IS 'how many of th
 COMMENT ON COLUMN public.tiktok_workflow_steps.parent_step_id IS 'the for_each step that this is one item of';
 COMMENT ON COLUMN public.tiktok_workflow_steps.wake_key IS 'what a waiting step waits for: a signal of this key wakes it';
 COMMENT ON COLUMN public.tiktok_workflow_steps.wait_until IS 'when a waiting step goes on without its signal; null: never';
+COMMENT ON COLUMN public.tiktok_workflow_steps.lost IS 'counts the executors that died doing this step: claims that took over after a lease had ended';
+COMMENT ON COLUMN public.tiktok_workflow_steps.items IS 'how many items a for_each step was spread into; then its sources are the ids of those steps, in order';
 CREATE TABLE public.tiktok_workflows (
     workspace_id uuid NOT NULL,
     digest text NOT NULL,
@@ -792,6 +798,7 @@ CREATE INDEX tiktok_posts_newest ON public.tiktok_posts USING btree (workspace_i
 CREATE INDEX tiktok_wake_ups_due ON public.tiktok_wake_ups USING btree (wake_at);
 CREATE INDEX tiktok_workflow_runs_forks ON public.tiktok_workflow_runs USING btree (workspace_id, forked_from_run_id) WHERE (forked_from_run_id IS NOT NULL);
 CREATE INDEX tiktok_workflow_runs_newest ON public.tiktok_workflow_runs USING btree (workspace_id, started_at DESC);
+CREATE INDEX tiktok_workflow_runs_of_parent ON public.tiktok_workflow_runs USING btree (workspace_id, parent_run_id) WHERE (parent_run_id IS NOT NULL);
 CREATE INDEX tiktok_workflow_steps_waiting ON public.tiktok_workflow_steps USING btree (workspace_id, wake_key) WHERE (status = 'waiting'::public.step_status);
 CREATE INDEX tiktok_workflows_newest ON public.tiktok_workflows USING btree (workspace_id, slug, version DESC, created_at DESC);
 CREATE UNIQUE INDEX tiktok_workflows_one_of_a_version ON public.tiktok_workflows USING btree (workspace_id, slug, version) WHERE is_stored;

@@ -85,6 +85,7 @@ class Settings(BaseModel):
     max_step_attempts: int = Field(5, ge=1, le=100, description="Attempts by business failures, not by crashes")
     max_lost_attempts: int = Field(10, ge=1, le=1000, description="Attempts that died before the step is given up")
     step_retry_base_s: float = Field(1.0, ge=0.01, le=3600)
+    step_retry_floor_s: float = Field(0.5, ge=0.01, le=60, description="No retry comes sooner, whatever a step says")
     sweep_grace_s: float = Field(20.0, ge=0.1, le=3600, description="How long a wake-up may be missing")
     max_body_bytes: int = Field(1_000_000, ge=1000)
 

@@ -18,6 +18,7 @@
     │   ├── ModelRefusedError       the model declined, or was cut off
     │   ├── ModelRequestError       the request itself was refused (code bug, capability, key)
     │   ├── LostTooOftenError       a step whose executor dies each time
+    │   ├── StepTimedOutError       a step took longer than its definition allows
     │   ├── NotEnoughSettingsError  a mode needs a setting that is missing
     │   ├── BudgetReachedError      a cap would be exceeded: a person decides           the step waits
     │   ├── EffectRefusedError      the vendor said no to an effect: nothing happened
@@ -28,6 +29,8 @@
     └── TransientError              trying again may help; the step is queued again     200 to the queue
         ├── ModelBusyError          rate limited, overloaded, timed out
         ├── ProviderDownError       an outside party did not answer
+        ├── OutOfTimeError          the request's time is over, and the step got no further
+        ├── YieldedError            the request's time is over, but the step got further: nothing is counted
         └── StoreBusyError          Postgres did not answer, or could not serialise
 
 The web edge (shared/web) is the only place that turns one into a status.
@@ -182,6 +185,12 @@ class LostTooOftenError(TerminalError):
     code = "lost_too_often"
 
 
+class StepTimedOutError(TerminalError):
+    """The step is not done `timeout_s` after it first began: its definition allows no more."""
+
+    code = "timed_out"
+
+
 class NotEnoughSettingsError(TerminalError):
     """A mode was chosen whose settings are missing. Names them all."""
 
@@ -264,3 +273,31 @@ class StoreBusyError(TransientError):
     """Postgres did not answer, or could not serialise this with others."""
 
     code = "store_busy"
+
+
+class OutOfTimeError(TransientError):
+    """The time that one request may spend on a step is over."""
+
+    code = "out_of_time"
+
+
+class YieldedError(TransientError):
+    """The time of the request is over, and the journal has answers that it had not before: the step goes on in a task
+    of its own, and this counts as no failure."""
+
+    code = "yielded"
+
+
+def _classes(of: type[EngineError]) -> set[str]:
+    return {of.code}.union(*(_classes(kind) for kind in of.__subclasses__()))
+
+
+def retryable_classes() -> frozenset[str]:
+    """The classes of failure that a retry policy may name: what an agent or its input may come to, but not what ends a
+    step for good, or counts as no failure."""
+    settled = (
+        *(TerminalError, TransientError, StepTimedOutError, LostTooOftenError, RunCancelledError, FenceLostError),
+        *(SuspendedError, BudgetReachedError, EffectUnknownError, YieldedError, StoreBusyError),
+    )
+    known = _classes(TerminalError) | _classes(TransientError) | {InvalidInputError.code, NotFoundError.code}
+    return frozenset(known - {kind.code for kind in settled})

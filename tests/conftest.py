@@ -28,7 +28,7 @@ def cluster() -> Iterator[Cluster]:
 @pytest.fixture(scope="session")
 def shared_settings(cluster: Cluster) -> Iterator[Settings]:
     """One database for all tests that stay inside their own workspace. Each delivery does one step."""
-    made = settings_for(cluster.fresh(), step_retry_base_s=0.01, continue_within_s=0)
+    made = settings_for(cluster.fresh(), step_retry_base_s=0.01, step_retry_floor_s=0.01, continue_within_s=0)
     yield made
     use_settings(made)
     current_store().close()

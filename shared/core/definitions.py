@@ -11,13 +11,35 @@ from shared.core.canonical import JsonObject, digest_of
 APPROVAL_NODE = "approval_gate"
 SYNTHESIS_NODE = "synthesis"
 SENTINELS = frozenset({APPROVAL_NODE, SYNTHESIS_NODE})
+FLOW_FIELDS = ("retry", "timeout_s")
+LONGEST_TIMEOUT_S = 366 * 86_400.0
 
 Key = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 Slug = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 
 
+class RetryPolicy(BaseModel):
+    """When a failed step is tried again. What is left out is the engine's own setting; times are in seconds.
+
+    The pause doubles from `backoff_s` to `backoff_max_s`, with up to `jitter` times itself more by chance; it is never
+    shorter than the other side asked for. `on` names the classes of failure that are tried again; None: all that may
+    pass by themselves.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    max_attempts: Annotated[int, Field(ge=1, le=100)] | None = None
+    backoff_s: Annotated[float, Field(ge=0, le=3600)] | None = None
+    backoff_max_s: Annotated[float, Field(gt=0, le=86_400)] = 3600.0
+    jitter: Annotated[float, Field(ge=0, le=1)] = 0.5
+    on: tuple[str, ...] | None = None
+
+
 class WorkflowStepDef(BaseModel):
-    """One step. `agent_name` is a registered agent or a sentinel; `input_map` maps an input field to a path."""
+    """One step. `agent_name` is a registered agent or a sentinel; `input_map` maps an input field to a path.
+
+    `timeout_s` counts from when the step first began, over all its attempts.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -29,6 +51,23 @@ class WorkflowStepDef(BaseModel):
     options: dict[str, Any] = {}
     target_output_field: str | None = None
     approval_required_by: str = "any_workspace_member"
+    retry: RetryPolicy | None = None
+    timeout_s: Annotated[float, Field(gt=0, le=LONGEST_TIMEOUT_S)] | None = None
+
+    def to_jsonb(self) -> JsonObject:
+        """The step as it is stored. A field of the flow that is left out is not written, so that a definition that does
+        without it keeps the digest it had before the field existed."""
+        stored = self.model_dump(mode="json")
+        for name in FLOW_FIELDS:
+            if stored[name] == type(self).model_fields[name].default:
+                del stored[name]
+        return stored
+
+    @property
+    def flow(self) -> JsonObject:
+        """The fields that say when and how often the step is done, as far as they are given."""
+        stored = self.model_dump(mode="json", include=set(FLOW_FIELDS), exclude_none=True)
+        return {name: value for name, value in stored.items() if value != type(self).model_fields[name].default}
 
     @property
     def title(self) -> str:
@@ -48,7 +87,7 @@ class WorkflowDef(BaseModel):
 
     def to_dag_jsonb(self) -> JsonObject:
         """The definition as it is stored in `tiktok_workflows.dag_jsonb`."""
-        return self.model_dump(mode="json")
+        return {**self.model_dump(mode="json", exclude={"steps"}), "steps": [step.to_jsonb() for step in self.steps]}
 
     @classmethod
     def from_dag_jsonb(cls, stored: JsonObject) -> WorkflowDef:

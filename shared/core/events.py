@@ -24,12 +24,14 @@ class EventKind(StrEnum):
     STEP_SUCCEEDED = "workflow_step.succeeded"
     STEP_FAILED = "workflow_step.failed"
     STEP_RETRYING = "workflow_step.retrying"
+    STEP_YIELDED = "workflow_step.yielded"
     STEP_SKIPPED = "workflow_step.skipped"
     STEP_CANCELLED = "workflow_step.cancelled"
     STEP_PENDING_APPROVAL = "workflow_step.pending_approval"
     AGENT_RUN_STARTED = "agent_run.started"
     AGENT_RUN_SUCCEEDED = "agent_run.succeeded"
     AGENT_RUN_FAILED = "agent_run.failed"
+    AGENT_RUN_SKIPPED = "agent_run.skipped"
     POSTED = "tiktok.posted"  # of the run that published it (A042)
 
 

@@ -88,6 +88,9 @@ STEP = Subject(
         Move(_S.QUEUED, _S.CANCELLED, ("cancel_run",), _CANCELLED, "its run was cancelled"),
         Move(_S.RUNNING, _S.RUNNING, ("claim_step",), EventKind.STEP_STARTED, "its lease is over; another takes it"),
         Move(_S.RUNNING, _S.QUEUED, ("retry_step",), EventKind.STEP_RETRYING, "it failed, and trying again may help"),
+        Move(
+            _S.RUNNING, _S.QUEUED, ("retry_step",), EventKind.STEP_YIELDED, "its request's time is over; it got further"
+        ),
         Move(_S.RUNNING, _S.SUCCEEDED, ("succeed_step",), EventKind.STEP_SUCCEEDED, "its agent has put something out"),
         Move(_S.RUNNING, _S.FAILED, ("fail_step",), EventKind.STEP_FAILED, "it failed, and trying again is no use"),
         Move(_S.RUNNING, _S.CANCELLED, ("cancel_step",), _CANCELLED, "its run was cancelled while it was at work"),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from shared.agents.base import AgentContext, AgentResult, BaseAgent
 from shared.agents.registry import AGENT_REGISTRY
 from shared.agents.synthesis import SynthesisAgent
+from shared.config import Settings
 from shared.core.canonical import JsonObject
 from shared.core.definitions import SYNTHESIS_NODE
 from shared.core.status import TriggerType
@@ -17,16 +19,61 @@ from shared.engine.leases import KEEPER, Lease
 from shared.engine.rooms import Rooms
 from shared.engine.settle_step import Attempt
 from shared.engine.step_log import StepLog
-from shared.errors import AgentError, EngineError, RunCancelledError, TerminalError
+from shared.errors import (
+    EngineError,
+    OutOfTimeError,
+    RunCancelledError,
+    StepTimedOutError,
+    TerminalError,
+    YieldedError,
+)
 from shared.trace.journal import Journal
 from shared.trace.recorder import StepRecorder
 
 Found = AgentResult | EngineError
+LONGEST_MARGIN_S = 60.0  # before the end of a request's time, in which no further call is begun
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """How long an attempt may take, in seconds: `slice_s` in this request, `left_s` until the step times out."""
+
+    slice_s: float
+    left_s: float | None
+    timeout_s: float | None
+
+    @classmethod
+    def of(cls, step: Any, settings: Settings) -> Times:
+        timeout_s = step.definition.get("timeout_s")
+        left_s = None if timeout_s is None else max(timeout_s - (step.age_s or 0.0), 0.0)
+        return cls(settings.step_timeout_s, left_s, timeout_s)
+
+    @property
+    def is_last(self) -> bool:
+        """Whether the step times out before the request's time is over."""
+        return self.left_s is not None and self.left_s <= self.slice_s
+
+    @property
+    def limit_s(self) -> float:
+        return self.slice_s if self.left_s is None else min(self.slice_s, self.left_s)
+
+    @property
+    def yield_after_s(self) -> float | None:
+        """When to begin no further call, so that none is cut off; None if there is no later request to make it in."""
+        return None if self.is_last else self.slice_s - min(LONGEST_MARGIN_S, self.slice_s / 4)
+
+    def error(self, name: str) -> EngineError:
+        """What it means that the time is over."""
+        if self.is_last:
+            return StepTimedOutError(f"{name}: was not done {self.timeout_s:g} s after it first began")
+        return OutOfTimeError(f"{name}: took longer than {self.slice_s:g} s")
 
 
 async def run_agent(attempt: Attempt, step: Any, given: JsonObject, rooms: Rooms) -> tuple[Found, StepLog]:
     """What the agent put out, or what it raised; and how its agent run ended, for the settle to write down."""
-    step_log = StepLog(attempt.agent_run_id, _journal(attempt, step, rooms))
+    times = Times.of(step, rooms.settings)
+    journal = _journal(attempt, step, times, rooms)
+    step_log = StepLog(attempt.agent_run_id, journal)
     ctx = AgentContext(
         run_id=attempt.run_id,
         workspace_id=attempt.workspace_id,
@@ -39,9 +86,17 @@ async def run_agent(attempt: Attempt, step: Any, given: JsonObject, rooms: Rooms
     work = _Stoppable()
     try:
         with work, KEEPER.holding(rooms, lease, work.stop):
-            return await _in_time(step.agent_name, ctx, step_log, rooms.settings.step_timeout_s), step_log
+            return await _in_time(step.agent_name, ctx, step_log, times), step_log
     except EngineError as failed:
-        return failed, step_log
+        return _or_yielded(failed, journal), step_log
+
+
+def _or_yielded(failed: EngineError, journal: Journal) -> EngineError:
+    """A step that ran out of its request's time has not failed, if its journal got further."""
+    is_over = isinstance(failed, OutOfTimeError) or getattr(failed, "reason", None) == OutOfTimeError.code
+    if not is_over or not journal.gained:
+        return failed
+    return YieldedError(f"{journal.gained} calls further; goes on in a task of its own")
 
 
 class _Stoppable:
@@ -75,7 +130,7 @@ class _Stoppable:
             raise RunCancelledError("the run was cancelled") from wrong
 
 
-def _journal(attempt: Attempt, step: Any, rooms: Rooms) -> Journal:
+def _journal(attempt: Attempt, step: Any, times: Times, rooms: Rooms) -> Journal:
     recorder = StepRecorder(
         rooms.store,
         attempt.workspace_id,
@@ -85,7 +140,13 @@ def _journal(attempt: Attempt, step: Any, rooms: Rooms) -> Journal:
     )
     earlier = step.earlier_steps or ()
     remembered = recorder.remembered(attempt.run_id, earlier) if attempt.number > 1 or earlier else {}
-    return Journal(recorder, remembered, deadline=attempt.started + rooms.settings.step_timeout_s)
+    yield_after_s = times.yield_after_s
+    return Journal(
+        recorder,
+        remembered,
+        deadline=attempt.started + times.limit_s,
+        yield_at=None if yield_after_s is None else attempt.started + yield_after_s,
+    )
 
 
 def agent_named(name: str) -> BaseAgent:
@@ -97,13 +158,13 @@ def agent_named(name: str) -> BaseAgent:
     return AGENT_REGISTRY[name]()
 
 
-async def _in_time(name: str, ctx: AgentContext, step_log: StepLog, timeout_s: float) -> AgentResult:
+async def _in_time(name: str, ctx: AgentContext, step_log: StepLog, times: Times) -> AgentResult:
     agent = agent_named(name)
     try:
-        async with asyncio.timeout(timeout_s):
+        async with asyncio.timeout(times.limit_s):
             return await agent.run(ctx, step_log)
     except TimeoutError as late:
-        raise AgentError(f"{name}: took longer than {timeout_s:g} s", cause=late, retryable=True) from late
+        raise times.error(name) from late
 
 
 def _uuid(value: Any) -> UUID | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import random
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,28 +12,31 @@ from uuid import UUID
 
 from shared.agents.base import AgentResult, AgentRunEnd
 from shared.config import Settings
+from shared.core.definitions import RetryPolicy
 from shared.core.money import usd
 from shared.core.scrub import scrubbed
 from shared.engine.relay import WakeUp, wake_steps
+from shared.engine.retries import class_of, counts, may_try_again, retry_delay_s
 from shared.engine.rooms import Rooms
 from shared.engine.start_run import wake_ups
-from shared.errors import AgentError, EngineError, RunCancelledError, TerminalError, TransientError
+from shared.errors import EngineError, RunCancelledError, TerminalError, YieldedError
 from shared.store.documents import as_jsonb, clean_text
 from shared.store.session import Step
 
 log = logging.getLogger(__name__)
 
-MAX_DELAY_S = 3600.0
 MESSAGE_CHARACTERS = 10_000
 TRACEBACK_CHARACTERS = 100_000
+ENGINES_OWN = RetryPolicy()
 CANCELLED_AT_WORK = "the run was cancelled while this step was at work"
 
-Ended = Literal["succeeded", "failed", "retrying", "cancelled", "not_ours"]
+Ended = Literal["succeeded", "failed", "retrying", "yielded", "cancelled", "not_ours"]
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One attempt at one step. `number` is the fence; `started` is this process's own monotonic clock."""
+    """One attempt at one step. `number` is the fence, `failures` came before it; `started` is this process's own
+    monotonic clock."""
 
     workspace_id: UUID
     run_id: UUID
@@ -44,6 +46,7 @@ class Attempt:
     failures: int
     agent_run_id: UUID
     started: float
+    retry: RetryPolicy = ENGINES_OWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +119,9 @@ def fail_or_retry(attempt: Attempt, wrong: EngineError, end: AgentRunEnd | None,
     """Queues the step again if that may help and tries are left; else fails it, and with it the run."""
     if isinstance(wrong, RunCancelledError):
         return cancel_attempt(attempt, rooms, end=end)
-    may_try = is_retryable(wrong) and attempt.failures + 1 < rooms.settings.max_step_attempts
+    may_try = may_try_again(wrong, attempt.failures, attempt.retry, rooms.settings)
     if may_try and _retry(attempt, wrong, end, rooms):
-        return "retrying"
+        return "yielded" if isinstance(wrong, YieldedError) else "retrying"
     return _fail(attempt, wrong, end, rooms)
 
 
@@ -142,23 +145,14 @@ def left_behind(workspace_id: UUID, step: Any) -> Attempt:
     )
 
 
-def is_retryable(wrong: EngineError) -> bool:
-    return isinstance(wrong, TransientError) or (isinstance(wrong, AgentError) and wrong.retryable)
-
-
-def retry_delay_s(failures: int, wrong: EngineError, settings: Settings) -> float:
-    """Doubling from the base, with up to half of it more by chance; never sooner than the other side asked."""
-    backoff = min(settings.step_retry_base_s * 2.0**failures, MAX_DELAY_S)
-    asked = getattr(wrong, "retry_after_s", None) or 0.0
-    return float(max(backoff * (1 + random.random() / 2), asked))  # noqa: S311  # spreads retries; no secret
-
-
 def _retry(attempt: Attempt, wrong: EngineError, end: AgentRunEnd | None, rooms: Rooms) -> bool:
     rows = rooms.store.move_step(
         attempt.workspace_id,
         "retry_step",
         **_failure(attempt, wrong, end, rooms.settings),
-        delay_s=retry_delay_s(attempt.failures, wrong, rooms.settings),
+        delay_s=retry_delay_s(_tries(attempt, wrong), wrong, attempt.retry, rooms.settings),
+        counts=counts(wrong),
+        is_yield=isinstance(wrong, YieldedError),
         grace_s=rooms.settings.sweep_grace_s,
     )
     if not rows:
@@ -174,6 +168,11 @@ def _retry(attempt: Attempt, wrong: EngineError, end: AgentRunEnd | None, rooms:
     )
     wake_steps(rooms, [due])
     return True
+
+
+def _tries(attempt: Attempt, wrong: EngineError) -> int:
+    """How often to double the pause: with each failure, or with each attempt that came to nothing and was none."""
+    return attempt.failures if counts(wrong) else attempt.number - attempt.failures - 1
 
 
 def _fail(attempt: Attempt, wrong: EngineError, end: AgentRunEnd | None, rooms: Rooms) -> Ended:
@@ -221,9 +220,13 @@ def _failure(attempt: Attempt, wrong: EngineError, end: AgentRunEnd | None, sett
         "latency_ms": end.latency_ms if end else _since(attempt),
         "agent_cost_usd": end.cost_usd if end else Decimal(0),
         "agent_error": kept((end.error_message if end else None) or wrong.message, TRACEBACK_CHARACTERS),
-        "error_class": wrong.reason if isinstance(wrong, AgentError) else wrong.code,
-        "error_message": kept(wrong.message, MESSAGE_CHARACTERS),
+        "error_class": class_of(wrong),
+        "error_message": kept(wrong.message, MESSAGE_CHARACTERS) + _count(attempt, wrong),
     }
+
+
+def _count(attempt: Attempt, wrong: EngineError) -> str:
+    return f" (failed {attempt.failures + 1} times)" if attempt.failures and counts(wrong) else ""
 
 
 def _since(attempt: Attempt) -> int:

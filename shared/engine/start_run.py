@@ -183,6 +183,7 @@ def _own_part(step: WorkflowStepDef, keys: list[str]) -> JsonObject:
         "options": step.options,
         "target_output_field": step.target_output_field,
         "approval_required_by": step.approval_required_by,
+        **step.flow,
     }
 
 

@@ -19,12 +19,13 @@ from typing import Any
 from uuid import UUID
 
 from shared.core.canonical import JsonObject
-from shared.core.definitions import SYNTHESIS_NODE
+from shared.core.definitions import SYNTHESIS_NODE, RetryPolicy
 from shared.core.ids import new_id
 from shared.core.inputs import resolve_inputs
+from shared.core.status import StepStatus
 from shared.engine.rooms import Rooms
 from shared.engine.run_agent import run_agent
-from shared.engine.settle_step import Attempt, Success, fail_or_retry, succeed_together
+from shared.engine.settle_step import ENGINES_OWN, Attempt, Success, fail_or_retry, succeed_together
 from shared.errors import EngineError, FenceLostError, LostTooOftenError, TerminalError, TransientError
 from shared.store.connection import ConstraintError
 from shared.store.documents import as_jsonb
@@ -41,6 +42,7 @@ class StepOutcome(StrEnum):
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     RETRYING = "retrying"
+    YIELDED = "yielded"  # its time was over before it was done; a task goes on with it
     CANCELLED = "cancelled"
     NOT_OURS = "not_ours"  # another attempt was faster, or took over
     NOT_DUE = "not_due"  # leased or held back; a task is due when that ends
@@ -95,7 +97,7 @@ class Work:
         ]
 
     def _input_of(self, step: Any) -> tuple[JsonObject, EngineError | None]:
-        lost = step.attempt - step.failures
+        lost = step.lost + (step.status == StepStatus.RUNNING)
         if lost > self._rooms.settings.max_lost_attempts:
             return {}, LostTooOftenError(f"{lost} executors died doing this step; it is not tried again")
         return resolved_input(step)
@@ -124,6 +126,7 @@ class Work:
             number=claimed[0].attempt,
             failures=step.failures,
             agent_run_id=agent_run_id,
+            retry=RetryPolicy(**step.definition["retry"]) if "retry" in step.definition else ENGINES_OWN,
             started=time.monotonic(),
         )
 

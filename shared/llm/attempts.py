@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from shared.core.canonical import JsonObject
-from shared.errors import EngineError, ModelBusyError, ModelRequestError
+from shared.errors import EngineError, ModelBusyError, ModelRequestError, OutOfTimeError
 
 _PASSING_STATUS = {408, 409, 429}
 _PASSING_TYPES = {"rate_limit_error", "overloaded_error", "api_error", "timeout_error"}
@@ -121,8 +121,8 @@ async def ask_until_answered(
     """The reply. Each try takes a `slot`, a pause between two holds none.
 
     `timeout_s` is for each try, `seconds_left` the step's time (None: no end). Raises ModelBusyError when trying again
-    later may help (at once, if the wait would pass the deadline or is longer than we wait in process),
-    ModelRequestError when it cannot.
+    later may help (at once, if the wait would pass the deadline or is longer than we wait in process), OutOfTimeError
+    when there is no time left to ask, ModelRequestError when asking again cannot help.
     """
     policy = current_retry_policy()
     tries = 0
@@ -143,7 +143,7 @@ def _time_for_a_try(who: str, timeout_s: float, policy: RetryPolicy, left: float
         return timeout_s
     usable = left - policy.margin_s
     if usable < min(policy.least_s, timeout_s):
-        raise ModelBusyError(f"{who}: no time left in this step to ask the model")
+        raise OutOfTimeError(f"{who}: no time left in this request to ask the model")
     return min(timeout_s, usable)
 
 

@@ -20,7 +20,7 @@ from shared.core.canonical import Json
 from shared.core.ids import new_id
 from shared.core.proposals import ProposedEffect
 from shared.core.status import CallKind, CallOutcome
-from shared.errors import FenceLostError, RunCancelledError, SuspendedError, TerminalError
+from shared.errors import FenceLostError, OutOfTimeError, RunCancelledError, SuspendedError, TerminalError
 from shared.trace.calls import Answer, Call, FailedCall
 from shared.trace.context import current_agent_run_id, current_workspace_id, next_step_idx
 
@@ -78,18 +78,24 @@ class JournalStore(Protocol):
 
 
 class Journal:
-    """The journal of one agent run."""
+    """The journal of one agent run. `gained` counts the answers that it has and no earlier attempt had.
+
+    `deadline` and `yield_at` are on this process's monotonic clock. After `yield_at` no billable call is begun by an
+    attempt that has gained something: it would be cut off at the deadline, and might be paid for twice.
+    """
 
     def __init__(
         self,
         store: JournalStore,
         remembered: Mapping[tuple[str, int], Remembered] | None = None,
         deadline: float | None = None,
+        yield_at: float | None = None,
     ) -> None:
         self._store = store
         self._remembered = dict(remembered or {})
         self._seen: Counter[str] = Counter()
-        self._deadline = deadline
+        self._deadline, self._yield_at = deadline, yield_at
+        self.gained = 0
         self.proposed: dict[str, ProposedEffect] = {}
 
     def seconds_left(self) -> float | None:
@@ -113,6 +119,7 @@ class Journal:
 
     async def _make(self, row: Row, act: Act) -> Answer:
         if row.call.billable:
+            self._check_time()
             self._store.begin(row)
         started = time.monotonic()
         write = self._store.finish if row.call.billable else self._store.record
@@ -128,7 +135,12 @@ class Journal:
             write(_failed(row, outcome))
             raise outcome.error
         write(replace(row, outcome=CallOutcome.PAID, answer=outcome, latency_ms=outcome.latency_ms))
+        self.gained += 1
         return outcome
+
+    def _check_time(self) -> None:
+        if self.gained and self._yield_at is not None and time.monotonic() > self._yield_at:
+            raise OutOfTimeError("too little time is left in this request to begin another call")
 
     async def wait_for(self, key: str, timeout_s: float | None) -> Json:
         """What was sent to `key`, now or in an earlier attempt. Raises `SuspendedError` until then."""

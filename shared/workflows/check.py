@@ -12,7 +12,7 @@ from shared.core.canonical import Json
 from shared.core.definitions import APPROVAL_NODE, SENTINELS, SYNTHESIS_NODE, WorkflowDef, WorkflowStepDef
 from shared.core.graph import CycleError, comes_before, execution_order
 from shared.core.inputs import BRIEF, BadPathError, Reference, references_in
-from shared.errors import InvalidDefinitionError, InvalidInputError
+from shared.errors import InvalidDefinitionError, InvalidInputError, retryable_classes
 
 RESERVED_KEYS = frozenset({BRIEF, "workflow", "upstream"})
 DEPENDS_ON = "depends_on"
@@ -40,6 +40,7 @@ def check_definition(definition: WorkflowDef) -> None:
         raise InvalidDefinitionError(twice, "key", "is used by two steps")
     for step in definition.steps:
         _check_names(step, known)
+        _check_retry(step)
     depends_on = {step.key: step.depends_on for step in definition.steps}
     try:
         execution_order(depends_on)
@@ -63,6 +64,14 @@ def _check_names(step: WorkflowStepDef, known: set[str]) -> None:
             raise InvalidDefinitionError(step.key, DEPENDS_ON, f"names no step {name!r}")
         if name == step.key:
             raise InvalidDefinitionError(step.key, DEPENDS_ON, "names itself")
+
+
+def _check_retry(step: WorkflowStepDef) -> None:
+    known = retryable_classes()
+    for name in (step.retry.on if step.retry else None) or ():
+        if name not in known:
+            told = f"no failure of class {name!r} is tried again; there are: {', '.join(sorted(known))}"
+            raise InvalidDefinitionError(step.key, "retry.on", told)
 
 
 def _check_paths(

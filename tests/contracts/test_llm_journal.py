@@ -14,7 +14,14 @@ from pydantic import SecretStr
 
 from local.fakes.anthropic import FakeAnthropic
 from shared.core.status import CallKind, CallOutcome
-from shared.errors import EngineError, ModelBusyError, ModelRefusedError, ModelRequestError, OutputInvalidError
+from shared.errors import (
+    EngineError,
+    ModelBusyError,
+    ModelRefusedError,
+    ModelRequestError,
+    OutOfTimeError,
+    OutputInvalidError,
+)
 from shared.llm.claude import call_claude_cached
 from shared.llm.result import ClaudeResult
 from tests.support.model_calls import (
@@ -338,13 +345,13 @@ def test_a_correction_is_replayed_too() -> None:
 def test_the_deadline_of_the_step_is_kept() -> None:
     """With the deadline near, nothing is sent; with it ahead, a slow answer is cut off before it."""
     with real_mode() as fake:
-        with pytest.raises(ModelBusyError, match="no time left"):
+        with pytest.raises(OutOfTimeError, match="no time left"):
             in_run(ask, MemoryJournalStore(), seconds=0.01)
         assert fake.desk.bill()["requests"] == 0
 
         in_run(ask, MemoryJournalStore())  # the SDK is imported now
         fake.script("timeout:2")
-        with pytest.raises(ModelBusyError, match=r"timeout after 1 try|no time left"):
+        with pytest.raises((ModelBusyError, OutOfTimeError), match=r"timeout after 1 try|no time left"):
             in_run(ask, MemoryJournalStore(), seconds=0.5)
 
     assert fake.desk.bill()["requests"] == 2

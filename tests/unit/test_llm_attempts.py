@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from shared.errors import ModelBusyError, ModelRequestError
+from shared.errors import ModelBusyError, ModelRequestError, OutOfTimeError
 from shared.llm.attempts import (
     Failure,
     Reply,
@@ -123,7 +123,7 @@ def test_long_waits_are_not_waited() -> None:
 def test_no_try_without_time() -> None:
     """With too little time left nothing is sent: it would be cut off, and still be billed."""
     line = Line([GOOD])
-    with pytest.raises(ModelBusyError, match="no time left"):
+    with pytest.raises(OutOfTimeError, match="no time left"):
         asyncio.run(answer(line, lambda: 5.9))
 
     assert line.given_s == []
@@ -186,5 +186,5 @@ def test_waiting_for_a_slot_counts() -> None:
             left[0] = 1.0
         await asking
 
-    with pytest.raises(ModelBusyError, match="no time left"):
+    with pytest.raises(OutOfTimeError, match="no time left"):
         asyncio.run(late())

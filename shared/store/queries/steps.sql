@@ -4,7 +4,8 @@
 -- name: load_step
 -- Everything needed to decide about a wake-up and to resolve the step's input. Reads only: a duplicate stops here.
 -- What the sources put out cannot change any more: they are final, or the step would not be queued.
-select s.id, r.id as run_id, s.key, s.agent_name, s.label, s.definition, s.status, s.attempt, s.failures,
+select s.id, r.id as run_id, s.key, s.agent_name, s.label, s.definition, s.status, s.attempt, s.failures, s.lost,
+       extract(epoch from now() - s.started_at)::float8 as age_s,
        s.successors, s.agent_run_id, r.status as run_status, r.brief_jsonb, r.brief_id, r.trigger_type, r.trigger_event_id,
        c.can_claim,
        r.status <> 'running' and s.status = 'running' and s.leased_until < now() as is_left_over,
@@ -45,7 +46,7 @@ with run as (
      where id = :run_id::uuid and status = 'running' and paused_at is null
 ), step as (
     update tiktok_workflow_steps s
-       set status = 'running', attempt = s.attempt + 1,
+       set status = 'running', attempt = s.attempt + 1, lost = s.lost + case s.status when 'running' then 1 else 0 end,
            leased_until = now() + make_interval(secs => :lease_s::float8),
            not_before = null, started_at = coalesce(s.started_at, now()), agent_run_id = :agent_run_id::uuid
       from run
@@ -236,15 +237,17 @@ with run as (
 select moved.status as run_status, (select count(*) from heard) as heard from step, moved;
 
 -- name: retry_step
--- A retryable failure: the step is queued again for later. Postgres owns the waiting; the queue only wakes. No row if
--- the run has ended: then there is nothing to try again for.
+-- The step is queued again: a failure that may pass; a refusal of our own platform, which is not the step's fault and
+-- counts as none; or a yield (:is_yield), which is no failure at all. Postgres owns the waiting; the queue only wakes.
+-- No row if the run has ended: then there is nothing to try again for.
 with run as (
     select workspace_id, id, version from tiktok_workflow_runs where id = :run_id::uuid and status = 'running'
 ), step as (
     update tiktok_workflow_steps s
-       set status = 'queued', failures = s.failures + 1, leased_until = null, queued_at = now(),
+       set status = 'queued', failures = s.failures + case when :counts::boolean then 1 else 0 end, leased_until = null, queued_at = now(),
            not_before = now() + make_interval(secs => :delay_s::float8),
-           error_class = :error_class::text, error_message = :error_message::text
+           error_class = case when not :is_yield::boolean then :error_class::text end,
+           error_message = case when not :is_yield::boolean then :error_message::text end
       from run
      where s.workspace_id = run.workspace_id and s.id = :step_id::uuid and s.attempt = :attempt::int
        and s.status = 'running' and s.cancel_requested_at is null
@@ -255,23 +258,25 @@ with run as (
       from step where w.workspace_id = step.workspace_id and w.step_id = step.id
 ), agent_run as (
     update tiktok_agent_runs a
-       set status = 'failed', latency_ms = :latency_ms::bigint, error_message = :agent_error::text,
+       set status = case when :is_yield::boolean then 'skipped' else 'failed' end::agent_run_status, latency_ms = :latency_ms::bigint, error_message = :agent_error::text,
            cost_usd = :agent_cost_usd::numeric, completed_at = now()
       from step where a.workspace_id = step.workspace_id and a.id = :agent_run_id::uuid
-    returning a.id
+    returning a.id, a.status
 ), moved as (
     update tiktok_workflow_runs r set version = r.version + 1 + (select count(*) from agent_run)::int
       from step where r.id = :run_id::uuid
 ), events as (
-    select 1 as place, 'agent_run.failed' as kind,
-           jsonb_build_object('step_id', step.id, 'key', step.key, 'agent_name', step.agent_name, 'status', 'failed',
+    select 1 as place, 'agent_run.' || agent_run.status as kind,
+           jsonb_build_object('step_id', step.id, 'key', step.key, 'agent_name', step.agent_name,
+                              'status', agent_run.status,
                               'attempt', step.attempt, 'agent_run_id', :agent_run_id::uuid) as payload
       from step, agent_run
     union all
-    select 2, 'workflow_step.retrying',
+    select 2, case when :is_yield::boolean then 'workflow_step.yielded' else 'workflow_step.retrying' end,
            jsonb_build_object('step_id', step.id, 'key', step.key, 'label', step.label, 'agent_name', step.agent_name,
-                              'status', 'queued', 'attempt', step.attempt, 'error_class', :error_class::text,
-                              'error', left(:error_message::text, 2000), 'not_before', step.not_before)
+                              'status', 'queued', 'attempt', step.attempt, 'not_before', step.not_before)
+           || case when :is_yield::boolean then '{}' else jsonb_build_object(
+                  'error_class', :error_class::text, 'error', left(:error_message::text, 2000)) end
       from step
 ), told as (
     insert into tiktok_outbox (workspace_id, subject_id, seq, kind, payload)

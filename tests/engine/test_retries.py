@@ -1,0 +1,185 @@
+"""Retries, timeouts and yields through the engine."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from shared.core.definitions import RetryPolicy
+from shared.engine.read_run import read_agent_runs, read_run
+from shared.engine.rooms import Rooms
+from shared.engine.work_steps import StepOutcome
+from shared.errors import InvalidDefinitionError, StoreBusyError
+from shared.store.session import Step, Store
+from shared.store.wire import Row
+from shared.workflows.check import check_definition
+from tests.support.queues import HeldQueue
+from tests.support.runs import events_of, started, step, steps_of, workflow
+from tests.support.stopping import Point, calling_agent
+
+
+@pytest.fixture
+def point() -> Iterator[Point]:
+    with calling_agent("one", "two", "three") as made:
+        yield made
+
+
+def with_settings(rooms: Rooms, **changes: Any) -> Rooms:
+    return replace(rooms, settings=rooms.settings.model_copy(update=changes))
+
+
+def outcomes_of(queue: HeldQueue, rooms: Rooms) -> list[StepOutcome]:
+    """Delivers each wake-up when it is due, until nothing is left; what they came to, but for those that came too late
+    to do anything."""
+    found: list[StepOutcome] = []
+    while queue.held:
+        found.append(queue.deliver_when_due(queue.held.pop(0), rooms))
+    return [outcome for outcome in found if outcome != StepOutcome.DONE_BEFORE]
+
+
+def test_a_policy_may_try_what_would_be_final(point: Point, rooms: Rooms, queue: HeldQueue, workspace: UUID) -> None:
+    """A broken agent is tried as often as its own step says; its class and the count are told at the end."""
+    point.acts["two"] = point.broken
+    policy = RetryPolicy(max_attempts=3, backoff_s=0, on=("agent_failed",))
+    run = started(workflow(step("s", agent="calling", retry=policy)), workspace, rooms)
+
+    assert outcomes_of(queue, rooms) == ["retrying", "retrying", "failed"]
+
+    found = steps_of(run.run_id, workspace, rooms)["s"]
+    assert (found["failures"], found["error_class"]) == (3, "agent_failed")
+    assert found["error_message"].endswith("broken (failed 3 times)")
+    assert point.asked == ["one", "two", "two", "two"]
+
+
+def test_a_policy_may_try_less(point: Point, rooms: Rooms, queue: HeldQueue, workspace: UUID) -> None:
+    """What would pass by itself is not tried again by a step that names something else."""
+    point.acts["one"] = point.away
+    policy = RetryPolicy(on=("model_busy",))
+    run = started(workflow(step("s", agent="calling", retry=policy)), workspace, rooms)
+
+    assert outcomes_of(queue, rooms) == ["failed"]
+    assert steps_of(run.run_id, workspace, rooms)["s"]["error_class"] == "provider_down"
+
+
+def test_a_policy_that_names_no_failure_is_refused(rooms: Rooms) -> None:
+    """The error names the step, the field and what may stand there."""
+    with pytest.raises(InvalidDefinitionError) as refused:
+        check_definition(workflow(step("s", retry=RetryPolicy(on=("model_busy", "nonsense")))))
+
+    assert refused.value.field == "steps.s.retry.on"
+    assert "'nonsense'" in refused.value.problem
+    assert "provider_down" in refused.value.problem
+
+
+class RefusingStore(Store):
+    """The real store, which has no connection for the query `name` the first `times` times."""
+
+    def __init__(self, real: Store, name: str, times: int) -> None:
+        self.__dict__.update(real.__dict__)
+        self._name, self._left = name, times
+
+    def move_all(self, workspace_id: UUID, steps: Sequence[Step]) -> list[list[Row]]:
+        if self._left and any(name == self._name for name, _ in steps):
+            self._left -= 1
+            raise StoreBusyError("no connection is free")
+        return super().move_all(workspace_id, steps)
+
+
+def test_a_journal_without_a_connection_costs_no_try(
+    point: Point, rooms: Rooms, queue: HeldQueue, workspace: UUID
+) -> None:
+    """The database refuses the journal more often than a step may fail: the step is done all the same."""
+    refusing = replace(rooms, store=RefusingStore(rooms.store, "begin_call", times=12))
+    once = RetryPolicy(max_attempts=1, backoff_max_s=0.01)
+    run = started(workflow(step("s", agent="calling", retry=once)), workspace, refusing)
+
+    assert outcomes_of(queue, refusing) == ["retrying"] * 12 + ["succeeded"]
+
+    found = steps_of(run.run_id, workspace, rooms)["s"]
+    assert (found["attempt"], found["failures"]) == (13, 0)
+    assert [one["status"] for one in read_agent_runs(workspace, run.run_id, rooms)] == ["failed"] * 12 + ["succeeded"]
+    seqs = [event.seq for event in events_of(run.run_id, workspace, rooms)]
+    assert seqs == list(range(1, len(seqs) + 1))
+
+
+def test_a_step_yields_when_its_request_is_over(point: Point, rooms: Rooms, queue: HeldQueue, workspace: UUID) -> None:
+    """Each request answers one call more and is cut off in the next: no failure is counted, no answer asked twice."""
+    point.acts["two"] = point.acts["three"] = point.hang
+    short = with_settings(rooms, step_timeout_s=0.2, max_step_attempts=1)
+    run = started(workflow(step("s", agent="calling")), workspace, short)
+
+    assert queue.deliver(queue.held.pop(0), short) == StepOutcome.YIELDED
+    del point.acts["two"]
+    assert queue.deliver(queue.held.pop(0), short) == StepOutcome.YIELDED
+    del point.acts["three"]
+    assert queue.deliver(queue.held.pop(0), short) == StepOutcome.SUCCEEDED
+
+    found = steps_of(run.run_id, workspace, rooms)["s"]
+    assert (found["attempt"], found["failures"], found["error_class"]) == (3, 0, None)
+    assert point.asked.count("one") == 1
+    assert [one["status"] for one in read_agent_runs(workspace, run.run_id, rooms)] == [
+        "skipped",
+        "skipped",
+        "succeeded",
+    ]
+    kinds = [event.kind for event in events_of(run.run_id, workspace, rooms)]
+    assert kinds.count("workflow_step.yielded") == kinds.count("agent_run.skipped") == 2
+
+
+def test_a_step_that_gets_no_further_fails(point: Point, rooms: Rooms, queue: HeldQueue, workspace: UUID) -> None:
+    """The second request is over where the first was: that counts, and the tries end."""
+    point.acts["two"] = point.hang
+    short = with_settings(rooms, step_timeout_s=0.2, max_step_attempts=2)
+    run = started(workflow(step("s", agent="calling")), workspace, short)
+
+    assert outcomes_of(queue, short) == ["yielded", "retrying", "failed"]
+
+    found = steps_of(run.run_id, workspace, rooms)["s"]
+    assert (found["failures"], found["error_class"]) == (2, "out_of_time")
+
+
+def test_no_call_is_begun_that_would_be_cut_off(point: Point, rooms: Rooms, queue: HeldQueue, workspace: UUID) -> None:
+    """After three quarters of the request's time an attempt that got further yields before its next call."""
+    short = with_settings(rooms, step_timeout_s=0.2)
+
+    def slow() -> None:
+        while time.monotonic() < began + 0.16:
+            pass
+
+    point.acts["one"] = slow
+    run = started(workflow(step("s", agent="calling")), workspace, short)
+    began = time.monotonic()
+
+    assert queue.deliver(queue.held.pop(0), short) == StepOutcome.YIELDED
+
+    assert point.asked == ["one"]
+    assert [event.kind for event in events_of(run.run_id, workspace, rooms)].count("workflow_step.yielded") == 1
+
+
+def test_a_step_times_out_over_all_its_attempts(point: Point, rooms: Rooms, queue: HeldQueue, workspace: UUID) -> None:
+    """Its time began with its first attempt: the second one has what is left, and then it is over for good."""
+    point.acts["one"] = point.away
+    generous = RetryPolicy(max_attempts=100, backoff_s=0)
+    run = started(workflow(step("s", agent="calling", timeout_s=0.3, retry=generous)), workspace, rooms)
+    assert queue.deliver(queue.held.pop(0), rooms) == StepOutcome.RETRYING
+    point.acts["one"] = point.hang
+
+    assert outcomes_of(queue, rooms) == ["failed"]
+
+    found = steps_of(run.run_id, workspace, rooms)["s"]
+    assert (found["attempt"], found["error_class"]) == (2, "timed_out")
+    assert "0.3 s after it first began" in found["error_message"]
+    assert read_run(workspace, run.run_id, rooms)["error_class"] == "timed_out"
+
+
+def test_a_step_in_time_is_not_disturbed(point: Point, rooms: Rooms, queue: HeldQueue, workspace: UUID) -> None:
+    """A limit that is not reached changes nothing."""
+    run = started(workflow(step("s", agent="calling", timeout_s=60)), workspace, rooms)
+
+    assert outcomes_of(queue, rooms) == ["succeeded"]
+    assert steps_of(run.run_id, workspace, rooms)["s"]["failures"] == 0
