@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 from uuid import UUID
@@ -74,6 +75,9 @@ class Settings(BaseModel):
     task_token_audience: str | None = Field(None, description="Default: EXECUTOR_URL")
     task_token_email: str = "tasks@tiktok-army-local.iam.gserviceaccount.com"
     task_token_certs_url: str = "https://www.googleapis.com/oauth2/v1/certs"
+
+    # What a workspace may spend on ads a day, where it has set no cap of its own.
+    max_ad_day_usd: Decimal = Field(Decimal(500), ge=0, le=10_000_000)
 
     # Steps.
     step_lease_s: float = Field(30.0, ge=0.2, le=1800)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
 from decimal import ROUND_DOWN, Decimal
 from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
+from shared.core.canonical import JsonObject
+from shared.core.ids import new_id
+from shared.effects.contract import Receipt, Write
 from shared.effects.spend_cap import OVERSHOOT
 
 LEAST_CAMPAIGN_USD = Decimal(50)  # of a day, or of a lifetime
 LEAST_DAY_USD = Decimal(20)  # of an ad group
 _CENT = Decimal("0.01")
+_SHORTEST_DAY = timedelta(hours=2)
 
 Objective = Literal["reach", "traffic", "video_views", "engagement", "conversions", "shop_sales"]
 AgeGroup = Literal["18-24", "25-34", "35-44", "45-54", "55+"]
@@ -33,24 +38,22 @@ class AdAudience(_Strict):
 
 
 class AdSchedule(_Strict):
-    """When it runs. A gate may be open for weeks: a start that is past by then, or none, means when it is launched."""
+    """When it runs: on `days` days by UTC, that of the start included; it ends with the last of them.
+
+    A gate may be open for weeks: a start that is past by then, or none, means when it is launched.
+    """
 
     starts_at: AwareDatetime | None = None
     days: int = Field(7, ge=1, le=90)
 
 
 class AdAsset(_Strict):
-    """A video that is no post: `path` of a file on this machine, or an https `url` that TikTok fetches it from."""
+    """A video that is no post: a kept file, named by the sha-256 of its bytes. `path` is for those who look at it."""
 
-    asset_id: str = Field(min_length=1, max_length=200)
-    url: str | None = Field(None, max_length=2_000)
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    asset_id: str | None = Field(None, max_length=200)
     path: str | None = Field(None, max_length=4_000)
-
-    @model_validator(mode="after")
-    def _is_somewhere(self) -> AdAsset:
-        if self.url is None and self.path is None:
-            raise ValueError("give url or path: where the video is")
-        return self
+    bytes: int | None = Field(None, ge=1)
 
 
 class Ad(_Strict):
@@ -115,7 +118,53 @@ class LaunchCampaign(_Strict):
         share = released_usd if self.budget_mode == "lifetime" else released_usd / (OVERSHOOT * self.schedule.days)
         return share.quantize(_CENT, rounding=ROUND_DOWN)
 
-    def first_moment(self, now: datetime) -> datetime:
-        """When it begins, if it is launched now."""
+    def daily_usd(self, budget_usd: Decimal) -> Decimal:
+        """What the ad group may spend a day, before TikTok's overshoot, if the campaign has this budget."""
+        if self.budget_mode == "daily":
+            return budget_usd
+        return (budget_usd / self.schedule.days).quantize(_CENT, rounding=ROUND_DOWN)
+
+    def begins(self, now: datetime) -> datetime:
+        """When it begins if it is launched now, by UTC. A day with little left of it would be paid for nothing."""
         starts_at = self.schedule.starts_at
-        return now if starts_at is None or starts_at < now else starts_at
+        if starts_at is not None and starts_at > now:
+            return starts_at.astimezone(UTC)
+        today = now.astimezone(UTC)
+        tomorrow = datetime.combine(today.date() + timedelta(days=1), time.min, UTC)
+        return today if tomorrow - today >= _SHORTEST_DAY else tomorrow
+
+    def ends(self, begins: datetime) -> datetime:
+        """Midnight after the last of its days."""
+        return datetime.combine(begins.date() + timedelta(days=self.schedule.days), time.min, UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Launched:
+    """What stands at the vendor: ids of the campaign, its ad group and its ads, in their order."""
+
+    campaign_id: str
+    adgroup_id: str
+    ad_ids: tuple[str, ...]
+
+
+def receipt_of(payload: LaunchCampaign, vendor: str, name: str, budget_usd: Decimal, launched: Launched) -> Receipt:
+    """The receipt of a campaign that runs, with its row in `tiktok_campaigns`."""
+    values = {
+        "id": new_id(),
+        "advertiser_id": payload.advertiser_id,
+        "campaign_id": launched.campaign_id,
+        "adgroup_ids": [launched.adgroup_id],
+        "ad_ids": list(launched.ad_ids),
+        "name": name,
+        "objective": payload.objective,
+        "budget_usd": budget_usd,
+        "status": "active",
+    }
+    details: JsonObject = {
+        "name": name,
+        "adgroup_id": launched.adgroup_id,
+        "ad_ids": list(launched.ad_ids),
+        "budget_usd": str(budget_usd),
+        "budget_mode": payload.budget_mode,
+    }
+    return Receipt(vendor, launched.campaign_id, details=details, writes=(Write("save_campaign", values),))

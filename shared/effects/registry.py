@@ -16,8 +16,29 @@ def _publish_video(settings: Settings) -> Effect:
     return MockPublish()
 
 
+def _launch_campaign(settings: Settings) -> Effect:
+    from shared.effects.ads_and_shop_mock import MockLaunch
+
+    return MockLaunch(settings)
+
+
+def _update_listing(settings: Settings) -> Effect:
+    from shared.effects.ads_and_shop_mock import MockUpdateListing
+
+    return MockUpdateListing()
+
+
+def _send_message(settings: Settings) -> Effect:
+    from shared.effects.ads_and_shop_mock import MockSendMessage
+
+    return MockSendMessage()
+
+
 EFFECTS: dict[str, Callable[[Settings], Effect]] = {
+    "launch_campaign": _launch_campaign,
     "publish_video": _publish_video,
+    "send_message": _send_message,
+    "update_listing": _update_listing,
 }
 
 

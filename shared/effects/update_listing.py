@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from shared.core.ids import new_id
+from shared.effects.contract import Receipt, Write
+from shared.store.documents import as_jsonb
 
 Hashtag = Annotated[str, StringConstraints(pattern=r"^\w{1,100}$", to_lower=True)]
 
@@ -28,3 +34,44 @@ class UpdateListing(BaseModel):
         if self.title is None and self.description is None and self.hashtags is None:
             raise ValueError("nothing to change: give title, description or hashtags")
         return self
+
+    def applied_to(self, listing: Listing) -> Listing:
+        """The texts as they shall be."""
+        text, hashtags = _parts(listing.description)
+        text = text if self.description is None else self.description.strip()
+        hashtags = hashtags if self.hashtags is None else " ".join(f"#{tag}" for tag in self.hashtags)
+        return Listing(self.title or listing.title, "\n\n".join(part for part in (text, hashtags) if part))
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The texts of a product. `description` is plain text, a blank line between paragraphs."""
+
+    title: str
+    description: str
+
+
+_HASHTAGS = re.compile(r"(?:^|\n)\s*(#\w+(?:\s+#\w+)*)\s*$")
+
+
+def _parts(description: str) -> tuple[str, str]:
+    """A description without its last paragraph of nothing but hashtags, and those."""
+    found = _HASHTAGS.search(description)
+    return (description.strip(), "") if found is None else (description[: found.start()].strip(), found.group(1))
+
+
+def receipt_of(product_id: str, vendor: str, before: Listing, after: Listing, audit: str | None) -> Receipt:
+    """The receipt of a changed listing, with its row in `tiktok_products`: the old texts stay in `listing.previous`.
+
+    `audit` is what the shop says of the new texts: AUDITING means that buyers see the old ones until they pass.
+    """
+    previous = {"title": before.title, "description": before.description}
+    values = {
+        "id": new_id(),
+        "product_id": product_id,
+        "title": after.title,
+        "description": after.description,
+        "listing": as_jsonb({"previous": previous, "audit_status": audit}),
+    }
+    details = {"title": after.title, "audit_status": audit, "previous": previous}
+    return Receipt(vendor, product_id, details=details, writes=(Write("save_listing", values),))

@@ -1,0 +1,18 @@
+-- An effect on its way to the world, as the owner, past the wall: what a receipt's rows and the ledger point to.
+
+-- name: put_effect
+insert into tiktok_effects (workspace_id, id, run_id, step_id, place, kind, key, title, payload, digest, idempotency_key)
+select s.workspace_id, :id::uuid, s.workflow_run_id, s.id, 0, :kind::text, :key::text, 'A test', :payload::jsonb, 'none',
+       :idempotency_key::text
+  from tiktok_workflow_steps s where s.workflow_run_id = :run_id::uuid
+ order by s.idx limit 1;
+
+-- name: row_of_campaign
+select c.*, l.reserved_usd, l.settled_usd from tiktok_campaigns c left join tiktok_ledger l on l.effect_id = c.effect_id
+ where c.effect_id = :effect_id::uuid;
+
+-- name: row_of_listing
+select * from tiktok_products where product_id = :product_id::text and workspace_id = :workspace_id::uuid;
+
+-- name: row_of_message
+select * from tiktok_messages where effect_id = :effect_id::uuid;
