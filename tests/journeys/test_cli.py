@@ -9,9 +9,10 @@ import shutil
 from pathlib import Path
 from uuid import uuid4
 
+from local.drill.until import until
 from local.processes import left_behind
 from tests.support.exports import scraped_items, write_csv
-from tests.support.machines import Machine, until
+from tests.support.machines import Machine
 from tests.support.terminal import BROKEN, ID, Terminal, all_of, one_sentence
 
 SEVEN = 7

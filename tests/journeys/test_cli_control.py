@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support.machines import until
+from local.drill.until import until
 from tests.support.terminal import BROKEN, ID, Terminal, one_sentence
 
 

@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import pytest
 
+from local.drill.until import until
 from local.stack import Stack
 from shared.config import process_environ
 from shared.engine.rooms import Rooms
@@ -19,7 +20,6 @@ from shared.engine.start_run import RunRequest, start_run
 from shared.store.session import Store
 from shared.store.sql import queries
 from shared.workflows.profile_audit import PROFILE_AUDIT
-from tests.support.machines import until
 from tests.support.parked import fill
 from tests.support.queues import HeldQueue
 

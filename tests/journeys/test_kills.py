@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from cli.client import Api
-from tests.support.machines import RUNS, Machine, until
+from local.drill.until import until
+from tests.support.machines import RUNS, Machine
 
 HANDLE = "@lakucosmetics"
 

@@ -8,13 +8,12 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from cli.client import Api, ApiError
 from cli.reach import SUBJECT
+from local.drill.until import until
 from local.processes import end_left_behind, left_behind
 from local.signer import Signer
 from local.stack import running
@@ -22,17 +21,6 @@ from shared.config import Settings, process_environ
 
 ROOT = Path(__file__).parent.parent.parent
 RUNS = "/api/dashboard/workflows/runs"
-
-
-def until(true: Callable[[], Any], *, seconds: float = 60.0, what: str = "it") -> Any:
-    """Waits for a condition, and gives its value back. Looks again every few milliseconds."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        found = true()
-        if found:
-            return found
-        time.sleep(0.02)
-    raise AssertionError(f"{what} did not come true in {seconds:.0f} s")
 
 
 class Machine:

@@ -11,9 +11,9 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
+from local.drill.world import FACTS, World
 from shared.store.connection import connect_url
 from shared.store.wire import Statement
-from tests.drills.world import FACTS, World
 
 MICRO = Decimal(1_000_000)
 SHOWN = 3

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+DRILL_FOLDER = "drill"  # in the stack's folder
+
 
 class Death(BaseModel):
     """Die, once, right before or right after the statement `query`; with a `label`, only if it is about that call."""

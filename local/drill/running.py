@@ -7,9 +7,10 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from tests.drills.invariants import Books, broken_rules, compared_books
-from tests.drills.trial import Trial
-from tests.drills.world import Told, World
+from local.drill.invariants import Books, broken_rules, compared_books
+from local.drill.trial import Trial
+from local.drill.until import DrillError, Told
+from local.drill.world import World
 
 NOT_CHECKED = "not checked, because it does not exist yet: I6 mirror, I7 BigQuery, I8 audit chain, I10 effects"
 
@@ -54,8 +55,9 @@ class Result:
 class Runner:
     """Keeps one world from scenario to scenario, as long as they want the same settings and nothing broke in it."""
 
-    def __init__(self, seed: int, *, is_short: bool, told: Told, keep: bool = False) -> None:
-        """`keep`: leaves the logs of a world in which something broke."""
+    def __init__(self, seed: int, app: str, *, is_short: bool, told: Told, keep: bool = False) -> None:
+        """`app`: what gunicorn serves; `keep`: leaves the logs of a world in which something broke."""
+        self._app = app
         self.seed, self.is_short, self.told, self.keep = seed, is_short, told, keep
         self._world: World | None = None
         self._environ: Mapping[str, str] = {}
@@ -76,7 +78,7 @@ class Runner:
             result.left_out = trial.left_out
             if not trial.left_out:
                 self._check(trial, result)
-        except AssertionError as failed:
+        except DrillError as failed:
             result.problems.append(str(failed))
         result.seconds = time.monotonic() - began
         result.injected, result.fired, result.notes = trial.injected, trial.fired, trial.notes
@@ -104,7 +106,7 @@ class Runner:
     def _world_for(self, scenario: Scenario) -> World:
         if self._world is None or dict(self._environ) != dict(scenario.environ):
             self.close()
-            self._world = World(self.told, **scenario.environ)
+            self._world = World(self.told, app=self._app, **scenario.environ)
             self._environ = scenario.environ
             self._world.start()
         return self._world

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID, uuid4
 
-from cli.client import Api, ApiError
+from local.drill.doors import Doors, DoorsAwayError
+from local.drill.faults import Plan
+from local.drill.until import Pace, Told, until
+from local.drill.world import World
 from shared.core.definitions import WorkflowDef
-from tests.drills.faults import Plan
-from tests.drills.world import Pace, Told, World
-from tests.support.machines import until
 
 HANDLE = "@lakucosmetics"
 
@@ -36,7 +36,7 @@ class Trial:
     left_out: str = ""  # why it could not be drilled after all
 
     def __post_init__(self) -> None:
-        self.api: Api = self.world.api(self.workspace)
+        self.doors: Doors = self.world.doors(self.workspace)
         self.pace = Pace(self.told, time.monotonic())
 
     def pick(self, short: int, full: int) -> int:
@@ -58,7 +58,7 @@ class Trial:
         return [(line[0], line[1] == "retry-after", line[2], float(line[3])) for line in lines]
 
     def store(self, definition: WorkflowDef) -> str:
-        self._insist(lambda: self.api.post("/api/dashboard/workflows", definition.to_dag_jsonb()))
+        self._insist(lambda: self.doors.post("/api/dashboard/workflows", definition.to_dag_jsonb()))
         return definition.slug
 
     def start(self, slug: str, count: int = 1) -> list[str]:
@@ -66,7 +66,7 @@ class Trial:
         body = {"workflow_slug": slug, "handle": HANDLE}
 
         def start_one(key: str) -> str:
-            run = self._insist(lambda: self.api.post("/api/dashboard/workflows/run", body, idempotency_key=key))
+            run = self._insist(lambda: self.doors.post("/api/dashboard/workflows/run", body, idempotency_key=key))
             return str(run["workflow_run_id"])
 
         return [start_one(str(uuid4())) for _ in range(count)]
@@ -75,9 +75,7 @@ class Trial:
         def asked() -> Any:
             try:
                 return ask()
-            except ApiError as failed:
-                if failed.problem and int(failed.problem.get("status", 500)) < 500:
-                    raise
+            except DoorsAwayError:
                 time.sleep(0.1)
                 return None
 

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import tempfile
-import time
-from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -20,60 +14,28 @@ from uuid import UUID
 import urllib3
 from pg8000.exceptions import DatabaseError
 
-from cli.client import Api
-from local.processes import answers, end_left_behind, free_port
+from local.drill.doors import Doors
+from local.drill.faults import DRILL_FOLDER, Faults
+from local.drill.until import Told, until
+from local.drill.vendor import Vendor
+from local.processes import end_left_behind
 from local.signer import Signer
-from local.stack import ROOT, Stack
+from local.stack import Stack
 from shared.config import process_environ
-from shared.core.canonical import JsonObject
 from shared.store.connection import LOST, connect_url
 from shared.store.sql import parsed
 from shared.store.wire import Statement
-from tests.drills.app import DRILL_FOLDER
-from tests.drills.faults import Faults
-from tests.support.machines import until
 
-APP = "tests.drills.app:make_app()"
+APP = "local.drill.app:make_app()"
 LEASE_S = 2.0
 SUBJECT = "drill"
 FACTS = parsed((Path(__file__).parent / "facts.sql").read_text())
-Told = Callable[[str], None]
-
-
-class Vendor:
-    """The fake messages API as a process of its own. No drill ever hurts it: its bill is the truth."""
-
-    def __init__(self, folder: Path) -> None:
-        self.port = free_port()
-        argv = [sys.executable, "-W", "ignore", "-m", "local.fakes.anthropic", "--port", str(self.port)]
-        environ = {**process_environ(), "PYTHONPATH": str(ROOT)}
-        with (folder / "vendor.log").open("ab") as log:
-            self._process = subprocess.Popen(argv, stdout=log, stderr=log, env=environ, process_group=0)
-        self._http = urllib3.PoolManager(retries=False, timeout=30)
-        until(lambda: answers(self.port), what="the fake vendor")
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def reset(self, *, pace_s: float) -> None:
-        """A new bill, and from now on every answer takes so long."""
-        self._http.request("POST", f"{self.url}/_reset", body=b"{}")
-        self._http.request("POST", f"{self.url}/_pace", body=json.dumps({"seconds": pace_s}).encode())
-
-    def bill(self) -> JsonObject:
-        found: JsonObject = json.loads(self._http.request("GET", f"{self.url}/_bill").data)
-        return found
-
-    def stop(self) -> None:
-        self._process.terminate()
-        self._process.wait(10)
 
 
 class World:
     """A stack with the drill's app, its vendor, and a look into its database past the wall."""
 
-    def __init__(self, told: Told, **environ: str) -> None:
+    def __init__(self, told: Told, *, app: str = APP, **environ: str) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="army-drill-", dir="/var/tmp"))
         self.folder.chmod(0o755)
         self.vendor = Vendor(self.folder)
@@ -89,7 +51,7 @@ class World:
             "STEP_RETRY_BASE_S": "0.2",
             **environ,
         }
-        self.stack = Stack(self.folder / "stack", given, told=told, app=APP, sweep_every_s=0.5)
+        self.stack = Stack(self.folder / "stack", given, told=told, app=app, sweep_every_s=0.5)
         self.faults = Faults(self.folder / "stack" / DRILL_FOLDER)
 
     def start(self) -> World:
@@ -108,9 +70,11 @@ class World:
             return
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def api(self, workspace: UUID) -> Api:
+    def doors(self, workspace: UUID) -> Doors:
         signer = Signer(self.stack.folder / "signer")
-        return Api(self.stack.url, signer.user_token(workspace, SUBJECT, settings=self.stack.settings, ttl_s=6 * 3600))
+        return Doors(
+            self.stack.url, signer.user_token(workspace, SUBJECT, settings=self.stack.settings, ttl_s=6 * 3600)
+        )
 
     def sweep(self) -> None:
         """One sweep over a connection of its own: the scheduler's may hang on a worker that is stopped."""
@@ -193,16 +157,3 @@ def _close(connection: Any) -> None:
         connection.close()
     except (*LOST, DatabaseError):
         return
-
-
-@dataclass(slots=True)
-class Pace:
-    """Says how far a drill is, at most every five seconds."""
-
-    told: Told
-    last: float = 0.0
-
-    def tell(self, line: str) -> None:
-        if time.monotonic() - self.last > 5:
-            self.last = time.monotonic()
-            self.told(line)
