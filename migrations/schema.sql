@@ -518,7 +518,7 @@ CREATE TABLE public.tiktok_pauses (
     paused_by text NOT NULL,
     reason text,
     paused_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT tiktok_pauses_check CHECK (((workflow_slug = ''::text) = (scope = 'workspace'::public.pause_scope))),
+    CONSTRAINT tiktok_pauses_check CHECK (((workflow_slug <> ''::text) = (scope = 'workflow'::public.pause_scope))),
     CONSTRAINT tiktok_pauses_scope_check CHECK ((scope <> 'run'::public.pause_scope))
 );
 ALTER TABLE ONLY public.tiktok_pauses FORCE ROW LEVEL SECURITY;

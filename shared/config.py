@@ -88,6 +88,8 @@ class Settings(BaseModel):
     continue_with: int = Field(4, ge=1, le=64, description="How many steps of a run one request does at once")
     max_step_attempts: int = Field(5, ge=1, le=100, description="Attempts by business failures, not by crashes")
     max_lost_attempts: int = Field(10, ge=1, le=1000, description="Attempts that died before the step is given up")
+    effect_timeout_s: float = Field(600.0, ge=1, le=1740, description="How long one attempt at an effect may take")
+    max_effect_attempts: int = Field(8, ge=1, le=100, description="Tries of an effect that surely did not happen yet")
     step_retry_base_s: float = Field(1.0, ge=0.01, le=3600)
     step_retry_floor_s: float = Field(0.5, ge=0.01, le=60, description="No retry comes sooner, whatever a step says")
     sweep_grace_s: float = Field(20.0, ge=0.1, le=3600, description="How long a wake-up may be missing")

@@ -10,6 +10,7 @@
     │   ├── NotFoundError           no such thing in this workspace                     404
     │   ├── MethodNotAllowedError   the path exists, but not with this method           405
     │   ├── ConflictError           the state, or an idempotency key, says otherwise    409
+    │   │   └── ChangedProposalError  a decision on what is not proposed any more       409
     │   └── InvalidDefinitionError  a workflow definition is wrong: step and field      422
     ├── TerminalError               trying again cannot help; the step fails            200 to the queue
     │   ├── AgentError              an agent failed
@@ -20,6 +21,7 @@
     │   ├── LostTooOftenError       a step whose executor dies each time
     │   ├── StepTimedOutError       a step took longer than its definition allows
     │   ├── NotEnoughSettingsError  a mode needs a setting that is missing
+    │   ├── ApprovalRejectedError   a person said no at a gate
     │   ├── BudgetReachedError      a cap would be exceeded: a person decides           the step waits
     │   ├── EffectRefusedError      the vendor said no to an effect: nothing happened
     │   ├── EffectUnknownError      nobody can tell whether an effect happened          a person decides
@@ -39,6 +41,7 @@ The web edge (shared/web) is the only place that turns one into a status.
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 
 class EngineError(Exception):
@@ -119,6 +122,16 @@ class ConflictError(RefusedError):
     status = 409
 
 
+class ChangedProposalError(ConflictError):
+    """A decision named another proposal than the one that stands. Says what has changed since."""
+
+    code = "proposal_changed"
+
+    def __init__(self, message: str, *, differences: list[dict[str, Any]], digest: str) -> None:
+        super().__init__(message)
+        self.differences, self.digest = differences, digest
+
+
 class InvalidDefinitionError(RefusedError):
     """A workflow definition is wrong. Names the step and the field."""
 
@@ -197,16 +210,24 @@ class NotEnoughSettingsError(TerminalError):
     code = "settings_missing"
 
 
+class ApprovalRejectedError(TerminalError):
+    """A person said no at a gate: the step fails, and with it the run."""
+
+    code = "rejected"
+
+
 class BudgetReachedError(TerminalError):
     """A call could cost more than a cap leaves. Nothing was asked. `cap` names the cap; amounts are US dollars."""
 
     code = "budget_reached"
 
-    def __init__(self, cap: str, cap_usd: Decimal, left_usd: Decimal, needed_usd: Decimal) -> None:
+    def __init__(self, cap: str, cap_id: str, cap_usd: Decimal, left_usd: Decimal, needed_usd: Decimal) -> None:
         super().__init__(
-            f"the {cap} cap of ${cap_usd:f} is reached: ${left_usd:f} is left, and the call may cost ${needed_usd:f}"
+            f"the {cap} cap of ${cap_usd:.4f} is reached: "
+            f"${left_usd:.4f} is left, and the call may cost ${needed_usd:.4f}"
         )
-        self.cap, self.cap_usd, self.left_usd, self.needed_usd = cap, cap_usd, left_usd, needed_usd
+        self.cap, self.cap_id = cap, cap_id
+        self.cap_usd, self.left_usd, self.needed_usd = cap_usd, left_usd, needed_usd
 
 
 class EffectRefusedError(TerminalError):

@@ -5,10 +5,11 @@ from __future__ import annotations
 import flask
 import functions_framework
 
+from shared.engine.do_effect import EffectTask, do_effect
 from shared.engine.execute_step import StepTask, execute_step
 from shared.engine.sweep import sweep
 from shared.web.door import Answer, Call, Door, from_queue
-from shared.web.requests import StepWakeUp
+from shared.web.requests import EffectToDo, StepWakeUp
 
 door = Door(busy_status=500)
 
@@ -17,6 +18,13 @@ door = Door(busy_status=500)
 def step(call: Call) -> Answer:
     """200 for whatever was recorded, failures included; 500 only if nothing could be."""
     outcome = execute_step(StepTask(call.body.workspace_id, call.body.run_id, call.body.step_id), call.rooms)
+    return Answer({"outcome": outcome})
+
+
+@door.route("POST", "/tasks/effect", caller=from_queue, body=EffectToDo)
+def effect(call: Call) -> Answer:
+    """One released effect. 200 for whatever was recorded."""
+    outcome = do_effect(EffectTask(call.body.workspace_id, call.body.run_id, call.body.effect_id), call.rooms)
     return Answer({"outcome": outcome})
 
 

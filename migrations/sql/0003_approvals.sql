@@ -141,6 +141,8 @@ comment on column tiktok_effects.progress is 'the vendor''s ids of what an attem
 comment on column tiktok_effects.wake_at is 'when the sweep makes a new wake-up, should the last one be lost';
 
 alter type pause_scope add value 'effects';
+alter table tiktok_pauses drop constraint tiktok_pauses_check;
+alter table tiktok_pauses add check ((workflow_slug <> '') = (scope = 'workflow'));
 
 -- Money. A cap holds its own counter: what is reserved and not settled, and what was spent. The ledger is its proof.
 create type cap_scope as enum ('step', 'run', 'brief', 'workspace_day', 'ad_day');

@@ -20,6 +20,7 @@ from shared.core.status import AgentRunStatus, TriggerType
 from shared.errors import (
     AgentError,
     BudgetReachedError,
+    EngineError,
     FenceLostError,
     InvalidInputError,
     OutputInvalidError,
@@ -126,13 +127,15 @@ class BaseAgent(ABC):
         """
         agent_run_id = log.open(self.name, ctx)
         started = time.monotonic()
-        open_journal(agent_run_id, log.journal(agent_run_id))
+        journal = log.journal(agent_run_id)
+        open_journal(agent_run_id, journal)
         try:
             with inside_agent_run(agent_run_id, ctx.workspace_id, self.name):
                 result = self._checked(await self._execute(self._accepted(ctx)))
-        except (FenceLostError, RunCancelledError, SuspendedError, BudgetReachedError):
-            raise
         except Exception as cause:
+            await journal.at_rest()
+            if (passing := _passing(cause)) is not None:
+                raise passing from cause
             log.close(agent_run_id, self.name, ctx, _failed(started))
             raise AgentError(f"{self.name}: {type(cause).__name__}: {cause}", cause=cause) from cause
         finally:
@@ -161,6 +164,16 @@ class BaseAgent(ABC):
             if first["type"] == "missing":
                 raise InvalidInputError(path, f"{self.name} requires {_article(path)}") from wrong
             raise InvalidInputError(path, f"{self.name}: {first['msg']}") from wrong
+
+
+_PASSING = (FenceLostError, RunCancelledError, SuspendedError, BudgetReachedError)
+
+
+def _passing(cause: BaseException) -> EngineError | None:
+    """The error that the engine sees to, by itself or first in a group of errors (`asyncio.TaskGroup`)."""
+    if isinstance(cause, BaseExceptionGroup):
+        return next((found for one in cause.exceptions if (found := _passing(one)) is not None), None)
+    return cause if isinstance(cause, _PASSING) else None
 
 
 def _article(name: str) -> str:

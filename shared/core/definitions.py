@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -11,7 +12,7 @@ from shared.core.canonical import JsonObject, digest_of
 APPROVAL_NODE = "approval_gate"
 SYNTHESIS_NODE = "synthesis"
 SENTINELS = frozenset({APPROVAL_NODE, SYNTHESIS_NODE})
-FLOW_FIELDS = ("retry", "timeout_s")
+FLOW_FIELDS = ("retry", "timeout_s", "budget_usd")
 LONGEST_TIMEOUT_S = 366 * 86_400.0
 
 Key = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
@@ -53,6 +54,7 @@ class WorkflowStepDef(BaseModel):
     approval_required_by: str = "any_workspace_member"
     retry: RetryPolicy | None = None
     timeout_s: Annotated[float, Field(gt=0, le=LONGEST_TIMEOUT_S)] | None = None
+    budget_usd: Annotated[Decimal, Field(gt=0, max_digits=14, decimal_places=8)] | None = None
 
     def to_jsonb(self) -> JsonObject:
         """The step as it is stored. A field of the flow that is left out is not written, so that a definition that does
@@ -92,6 +94,10 @@ class WorkflowDef(BaseModel):
     @classmethod
     def from_dag_jsonb(cls, stored: JsonObject) -> WorkflowDef:
         return cls.model_validate(stored)
+
+    @property
+    def has_step_caps(self) -> bool:
+        return any(step.budget_usd is not None for step in self.steps)
 
     @property
     def digest(self) -> str:

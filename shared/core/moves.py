@@ -12,7 +12,16 @@ from enum import StrEnum
 from typing import Any
 
 from shared.core.events import EventKind
-from shared.core.status import EFFECT_MOVES, GATE_MOVES, RUN_MOVES, STEP_MOVES, RunStatus, StepStatus
+from shared.core.status import (
+    EFFECT_MOVES,
+    GATE_MOVES,
+    RUN_MOVES,
+    STEP_MOVES,
+    EffectStatus,
+    GateStatus,
+    RunStatus,
+    StepStatus,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +103,63 @@ STEP = Subject(
         Move(_S.RUNNING, _S.SUCCEEDED, ("succeed_step",), EventKind.STEP_SUCCEEDED, "its agent has put something out"),
         Move(_S.RUNNING, _S.FAILED, ("fail_step",), EventKind.STEP_FAILED, "it failed, and trying again is no use"),
         Move(_S.RUNNING, _S.CANCELLED, ("cancel_step",), _CANCELLED, "its run was cancelled while it was at work"),
+        Move(_S.RUNNING, _S.WAITING, ("suspend_step",), EventKind.STEP_WAITING, "its agent waits for a signal"),
+        Move(_S.RUNNING, _S.QUEUED, ("suspend_step",), EventKind.STEP_WAITING, "the signal had come by then"),
+        Move(_S.RUNNING, _S.PENDING_APPROVAL, ("open_gate",), EventKind.STEP_PENDING_APPROVAL, "it asks a person"),
+        Move(_S.WAITING, _S.QUEUED, ("receive_signal",), EventKind.STEP_WOKEN, "what it waits for was sent"),
+        Move(_S.WAITING, _S.QUEUED, ("end_wait",), EventKind.STEP_WOKEN, "it has waited long enough"),
+        Move(_S.WAITING, _S.QUEUED, ("go_on_from_gate",), EventKind.STEP_WOKEN, "all that its gate released has ended"),
+        Move(
+            _S.PENDING_APPROVAL, _S.WAITING, ("decide_gate",), EventKind.GATE_APPROVED, "approved, with effects to do"
+        ),
+        Move(_S.PENDING_APPROVAL, _S.QUEUED, ("decide_gate",), EventKind.GATE_APPROVED, "approved, with nothing to do"),
+        Move(_S.PENDING_APPROVAL, _S.QUEUED, ("decide_gate",), EventKind.GATE_REJECTED, "rejected"),
         Move(_S.WAITING, _S.CANCELLED, ("cancel_run",), _CANCELLED, "its run was cancelled"),
         Move(_S.PENDING_APPROVAL, _S.CANCELLED, ("cancel_run",), _CANCELLED, "its run was cancelled"),
     ),
 )
 
-GATE = Subject("gate", "tiktok_gates", _legal(GATE_MOVES), ())
+_G, _E = GateStatus, EffectStatus
 
-EFFECT = Subject("effect", "tiktok_effects", _legal(EFFECT_MOVES), ())
+GATE = Subject(
+    "gate",
+    "tiktok_gates",
+    _legal(GATE_MOVES),
+    (
+        Move(None, _G.OPEN, ("open_gate",), EventKind.STEP_PENDING_APPROVAL, "a gate step was reached, or a cap"),
+        Move(_G.OPEN, _G.APPROVED, ("decide_gate",), EventKind.GATE_APPROVED, "enough people said yes"),
+        Move(_G.OPEN, _G.REJECTED, ("decide_gate",), EventKind.GATE_REJECTED, "one person said no"),
+        Move(_G.OPEN, _G.CANCELLED, ("close_gates",), None, "its run ended before anybody decided"),
+    ),
+)
+
+EFFECT = Subject(
+    "effect",
+    "tiktok_effects",
+    _legal(EFFECT_MOVES),
+    (
+        Move(None, _E.PROPOSED, ("propose_effects",), None, "its step succeeded"),
+        Move(_E.PROPOSED, _E.RELEASED, ("decide_gate",), EventKind.EFFECT_RELEASED, "its gate was approved"),
+        Move(
+            _E.PROPOSED,
+            _E.REFUSED,
+            ("decide_gate",),
+            EventKind.EFFECT_REFUSED,
+            "its gate was rejected, or approved for less money",
+        ),
+        Move(_E.PROPOSED, _E.REFUSED, ("close_gates",), None, "its run ended"),
+        Move(_E.RELEASED, _E.REFUSED, ("close_gates",), None, "its run ended before it was begun"),
+        Move(_E.RELEASED, _E.DOING, ("claim_effect",), EventKind.EFFECT_DOING, "an executor takes it, for one lease"),
+        Move(_E.DOING, _E.DOING, ("claim_effect",), EventKind.EFFECT_DOING, "its lease is over; another looks first"),
+        Move(_E.DOING, _E.DONE, ("settle_effect",), EventKind.EFFECT_DONE, "the vendor gave its receipt"),
+        Move(_E.DOING, _E.REFUSED, ("settle_effect",), EventKind.EFFECT_REFUSED, "the vendor said no"),
+        Move(_E.DOING, _E.RELEASED, ("settle_effect",), EventKind.EFFECT_RELEASED, "nothing happened; later it may"),
+        Move(_E.DOING, _E.UNKNOWN, ("settle_effect",), EventKind.EFFECT_UNKNOWN, "nobody can tell"),
+        Move(_E.UNKNOWN, _E.DONE, ("settle_effect",), EventKind.EFFECT_DONE, "a late attempt came with the receipt"),
+        Move(_E.UNKNOWN, _E.DONE, ("resolve_effect",), EventKind.EFFECT_RESOLVED, "a person says that it happened"),
+        Move(_E.UNKNOWN, _E.REFUSED, ("resolve_effect",), EventKind.EFFECT_RESOLVED, "a person says that it did not"),
+        Move(_E.UNKNOWN, _E.RELEASED, ("resolve_effect",), EventKind.EFFECT_RESOLVED, "a person has it done again"),
+    ),
+)
 
 SUBJECTS = (RUN, STEP, GATE, EFFECT)

@@ -44,13 +44,15 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What the vendor gave back. `reference` is its own id of what was made; `details` is JSON to show."""
+    """What the vendor gave back. `reference` is its own id of what was made; `details` is JSON to show; `event`, if
+    any, is told with it (`tiktok.posted`)."""
 
     vendor: str
     reference: str
     url: str | None = None
     details: JsonObject = field(default_factory=dict)
     writes: tuple[Write, ...] = ()
+    event: str | None = None
 
 
 class Effect(Protocol):

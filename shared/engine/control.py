@@ -9,11 +9,13 @@ from uuid import UUID
 
 from shared.core.canonical import JsonObject
 from shared.core.status import RunStatus
+from shared.engine.attempt import Attempt
 from shared.engine.read_run import no_run, shown
 from shared.engine.relay import WakeUp, wake_steps
 from shared.engine.rooms import Rooms
-from shared.engine.settle_step import Attempt, cancel_attempt
+from shared.engine.settle_step import cancel_attempt
 from shared.errors import ConflictError
+from shared.store.session import Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +34,13 @@ def cancel_run(ask: Ask, rooms: Rooms) -> JsonObject:
     Raises `NotFoundError`, and `ConflictError` if the run has ended otherwise.
     """
     told = f"cancelled by {ask.subject}" + (f": {ask.reason}" if ask.reason else "")
-    rows = rooms.store.move_step(
-        ask.workspace_id, "cancel_run", run_id=ask.run_id, cancelled_by=ask.subject, reason=ask.reason, told=told
-    )
+    values = {"run_id": ask.run_id, "cancelled_by": ask.subject, "reason": ask.reason, "told": told}
+    moves: list[Step] = [
+        ("lock_run", {"run_id": ask.run_id}),
+        ("cancel_run", values),
+        ("close_gates", {"run_id": ask.run_id}),
+    ]
+    rows = rooms.store.move_all(ask.workspace_id, moves)[1]
     for step in (rows[0].at_work if rows else None) or ():
         if step["is_lost"]:
             cancel_attempt(_lost_attempt(ask, step), rooms, is_lost=True)

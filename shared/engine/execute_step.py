@@ -11,13 +11,16 @@ import threading
 import time
 from collections.abc import Coroutine
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from shared.core.status import StepStatus
+from shared.engine.attempt import left_behind
+from shared.engine.gates import see_to_gate
 from shared.engine.relay import WakeUp, wake_steps
 from shared.engine.rooms import Rooms
-from shared.engine.settle_step import cancel_attempt, close_left_over, left_behind
+from shared.engine.settle_step import cancel_attempt, close_left_over
+from shared.engine.waiting import end_wait
 from shared.engine.work_steps import StepOutcome, Work
 
 log = logging.getLogger(__name__)
@@ -44,14 +47,15 @@ def execute_step(task: StepTask, rooms: Rooms) -> StepOutcome:
     if not step.can_claim:
         return _not_now(task, step, rooms)
     work = Work(task.workspace_id, task.run_id, rooms, began)
-    outcomes = _on_this_thread(work.steps(step))
+    outcomes = on_this_thread(work.steps(step))
     return outcomes[step.id]
 
 
+Result = TypeVar("Result")
 _local = threading.local()
 
 
-def _on_this_thread(work: Coroutine[Any, Any, dict[UUID, StepOutcome]]) -> dict[UUID, StepOutcome]:
+def on_this_thread(work: Coroutine[Any, Any, Result]) -> Result:
     """Runs on this thread's own event loop: clients that are bound to a loop live as long as the thread."""
     if not hasattr(_local, "runner"):
         _local.runner = asyncio.Runner()
@@ -81,6 +85,14 @@ def _not_now(task: StepTask, step: Any, rooms: Rooms) -> StepOutcome:
         task.workspace_id, "park_step", run_id=task.run_id, step_id=task.step_id
     ):
         return StepOutcome.PAUSED
+    if step.is_wait_over and end_wait(task.workspace_id, step, rooms):
+        return execute_step(task, rooms)
+    return _later(task, step, rooms)
+
+
+def _later(task: StepTask, step: Any, rooms: Rooms) -> StepOutcome:
+    if step.run_status == "running" and step.status == StepStatus.PENDING_APPROVAL:
+        return StepOutcome(see_to_gate(task.workspace_id, step, rooms))
     if StepStatus(step.status).is_final or step.run_status != "running" or step.due_at is None:
         return StepOutcome.DONE_BEFORE
     later = WakeUp(task.workspace_id, task.run_id, task.step_id, step.attempt, due=step.due_at, reason="due")

@@ -1,5 +1,5 @@
-"""Keeps the leases of the steps this process works on, so that a step may take longer than one lease; and tells a step
-at work that its run was cancelled."""
+"""Keeps the leases of the steps and effects this process works on, so that they may take longer than one lease; and
+tells a step at work that its run was cancelled."""
 
 from __future__ import annotations
 
@@ -22,9 +22,12 @@ IDLE_S = 30.0  # how long the thread stays without a step to look at
 
 @dataclass(frozen=True, slots=True)
 class Lease:
+    """Of a step, or of what `keep` names: the statement that renews it."""
+
     workspace_id: UUID
-    step_id: UUID
+    id: UUID
     attempt: int
+    keep: str = "keep_lease"
 
 
 @dataclass(slots=True)
@@ -87,13 +90,13 @@ class LeaseKeeper:
         try:
             ours = held.rooms.store.move(
                 lease.workspace_id,
-                "keep_lease",
-                step_id=lease.step_id,
+                lease.keep,
+                id=lease.id,
                 attempt=lease.attempt,
                 lease_s=held.rooms.settings.step_lease_s,
             )
         except EngineError as failed:
-            log.warning("lease.renew_failed: step %s (%s)", lease.step_id, failed.code)
+            log.warning("lease.renew_failed: %s (%s)", lease.id, failed.code)
             return
         finally:
             held.look_at = time.monotonic() + held.pause_s

@@ -15,9 +15,9 @@ from shared.config import Settings
 from shared.core.canonical import JsonObject
 from shared.core.definitions import SYNTHESIS_NODE
 from shared.core.status import TriggerType
+from shared.engine.attempt import Attempt
 from shared.engine.leases import KEEPER, Lease
 from shared.engine.rooms import Rooms
-from shared.engine.settle_step import Attempt
 from shared.engine.step_log import StepLog
 from shared.errors import (
     EngineError,
@@ -71,6 +71,8 @@ class Times:
 
 async def run_agent(attempt: Attempt, step: Any, given: JsonObject, rooms: Rooms) -> tuple[Found, StepLog]:
     """What the agent put out, or what it raised; and how its agent run ended, for the settle to write down."""
+    if attempt.agent_run_id is None:
+        raise LookupError(f"step {attempt.key} was claimed without an agent run")
     times = Times.of(step, rooms.settings)
     journal = _journal(attempt, step, times, rooms)
     step_log = StepLog(attempt.agent_run_id, journal)
@@ -134,6 +136,7 @@ def _journal(attempt: Attempt, step: Any, times: Times, rooms: Rooms) -> Journal
     recorder = StepRecorder(
         rooms.store,
         attempt.workspace_id,
+        attempt.run_id,
         attempt.step_id,
         attempt.number,
         lease_s=rooms.settings.step_lease_s,

@@ -7,19 +7,31 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 from shared.agents.base import AgentResult, AgentRunEnd
 from shared.config import Settings
-from shared.core.definitions import RetryPolicy
+from shared.core.canonical import digest_of
+from shared.core.ids import new_id
 from shared.core.money import usd
+from shared.core.proposals import ProposedEffect
 from shared.core.scrub import scrubbed
+from shared.engine.attempt import Attempt, Ended, left_behind
+from shared.engine.money import ask_for_money
 from shared.engine.relay import WakeUp, wake_steps
 from shared.engine.retries import class_of, counts, may_try_again, retry_delay_s
 from shared.engine.rooms import Rooms
 from shared.engine.start_run import wake_ups
-from shared.errors import EngineError, RunCancelledError, TerminalError, YieldedError
+from shared.engine.waiting import suspend_attempt
+from shared.errors import (
+    BudgetReachedError,
+    EngineError,
+    RunCancelledError,
+    SuspendedError,
+    TerminalError,
+    YieldedError,
+)
 from shared.store.documents import as_jsonb, clean_text
 from shared.store.session import Step
 
@@ -27,26 +39,7 @@ log = logging.getLogger(__name__)
 
 MESSAGE_CHARACTERS = 10_000
 TRACEBACK_CHARACTERS = 100_000
-ENGINES_OWN = RetryPolicy()
 CANCELLED_AT_WORK = "the run was cancelled while this step was at work"
-
-Ended = Literal["succeeded", "failed", "retrying", "yielded", "cancelled", "not_ours"]
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """One attempt at one step. `number` is the fence, `failures` came before it; `started` is this process's own
-    monotonic clock."""
-
-    workspace_id: UUID
-    run_id: UUID
-    step_id: UUID
-    key: str
-    number: int
-    failures: int
-    agent_run_id: UUID
-    started: float
-    retry: RetryPolicy = ENGINES_OWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +50,7 @@ class Success:
     result: AgentResult
     end: AgentRunEnd | None
     report_md: str | None
+    proposed: tuple[ProposedEffect, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +71,9 @@ def succeed_together(successes: Sequence[Success], follow: Sequence[UUID], rooms
     steps: list[Step] = [("lock_run", {"run_id": run_id})]
     steps += [("succeed_step", _success(success, rooms)) for success in successes]
     steps += [("load_step", {"run_id": run_id, "step_id": step_id}) for step_id in follow]
+    steps += [("propose_effects", _proposals(success)) for success in successes if success.proposed]
     _, *rows = rooms.store.move_all(workspace_id, steps)
-    settled, loaded = rows[: len(successes)], rows[len(successes) :]
+    settled, loaded = rows[: len(successes)], rows[len(successes) : len(successes) + len(follow)]
     for success, move in zip(successes, settled, strict=True):
         if move:
             _compare_costs(success.attempt, move[0].cost_usd, success.result.cost_usd)
@@ -109,6 +104,25 @@ def _success(success: Success, rooms: Rooms) -> dict[str, Any]:
     }
 
 
+def _proposals(success: Success) -> dict[str, Any]:
+    attempt = success.attempt
+    effects = [
+        {
+            "id": str(new_id()),
+            "place": place,
+            "kind": effect.kind,
+            "key": effect.key,
+            "title": effect.title,
+            "payload": effect.payload,
+            "digest": effect.digest,
+            "idempotency_key": digest_of([str(attempt.step_id), effect.key])[:32],
+            "amount_usd": None if effect.amount_usd is None else str(usd(effect.amount_usd)),
+        }
+        for place, effect in enumerate(success.proposed)
+    ]
+    return {"step_id": attempt.step_id, "attempt": attempt.number, "effects": as_jsonb(effects)}
+
+
 def _compare_costs(attempt: Attempt, of_calls: Decimal, of_agent: Decimal) -> None:
     """The journal is right. An agent that counts otherwise forgot a call, or an attempt was lost and paid for."""
     if usd(of_agent) != usd(of_calls) and attempt.number == 1:
@@ -119,6 +133,10 @@ def fail_or_retry(attempt: Attempt, wrong: EngineError, end: AgentRunEnd | None,
     """Queues the step again if that may help and tries are left; else fails it, and with it the run."""
     if isinstance(wrong, RunCancelledError):
         return cancel_attempt(attempt, rooms, end=end)
+    if isinstance(wrong, SuspendedError):
+        return suspend_attempt(attempt, wrong, rooms) or cancel_attempt(attempt, rooms, end=end)
+    if isinstance(wrong, BudgetReachedError) and (asked := ask_for_money(attempt, wrong, rooms)):
+        return cancel_attempt(attempt, rooms, end=end) if asked == "not_ours" else asked
     may_try = may_try_again(wrong, attempt.failures, attempt.retry, rooms.settings)
     if may_try and _retry(attempt, wrong, end, rooms):
         return "yielded" if isinstance(wrong, YieldedError) else "retrying"
@@ -129,20 +147,6 @@ def close_left_over(workspace_id: UUID, step: Any, rooms: Rooms) -> Ended:
     """Ends a step whose executor was lost after its run had ended: nobody will claim it again."""
     lost = left_behind(workspace_id, step)
     return _fail(lost, TerminalError("the executor was lost after the run had ended"), None, rooms)
-
-
-def left_behind(workspace_id: UUID, step: Any) -> Attempt:
-    """The attempt that a loaded step stands at."""
-    return Attempt(
-        workspace_id=workspace_id,
-        run_id=step.run_id,
-        step_id=step.id,
-        key=step.key,
-        number=step.attempt,
-        failures=step.failures,
-        agent_run_id=step.agent_run_id,
-        started=time.monotonic(),
-    )
 
 
 def _retry(attempt: Attempt, wrong: EngineError, end: AgentRunEnd | None, rooms: Rooms) -> bool:
@@ -176,8 +180,21 @@ def _tries(attempt: Attempt, wrong: EngineError) -> int:
 
 
 def _fail(attempt: Attempt, wrong: EngineError, end: AgentRunEnd | None, rooms: Rooms) -> Ended:
-    rows = rooms.store.move_step(attempt.workspace_id, "fail_step", **_failure(attempt, wrong, end, rooms.settings))
+    moves: list[Step] = [
+        ("lock_run", {"run_id": attempt.run_id}),
+        ("fail_step", _failure(attempt, wrong, end, rooms.settings)),
+        *_left_open(attempt),
+    ]
+    rows = rooms.store.move_all(attempt.workspace_id, moves)[1]
     return "failed" if rows else cancel_attempt(attempt, rooms, end=end)
+
+
+def _left_open(attempt: Attempt) -> list[Step]:
+    """Sent with what ends a step before its work was done: its calls under way, and its run's gates."""
+    closing: list[Step] = [("close_gates", {"run_id": attempt.run_id})]
+    if attempt.agent_run_id is not None:
+        closing.append(("close_calls", {"agent_run_id": attempt.agent_run_id}))
+    return closing
 
 
 def cancel_attempt(
@@ -192,19 +209,19 @@ def cancel_attempt(
 
     What it had put out is kept on its agent run. With `is_lost`, only if the lease of its executor is over.
     """
-    rows = rooms.store.move_step(
-        attempt.workspace_id,
-        "cancel_step",
-        run_id=attempt.run_id,
-        step_id=attempt.step_id,
-        attempt=attempt.number,
-        agent_run_id=attempt.agent_run_id,
-        output_jsonb=None if result is None else as_jsonb(result.output),
-        model_used=None if result is None else result.model_used,
-        latency_ms=end.latency_ms if end else _since(attempt),
-        error_message="its executor was lost, and the run was cancelled" if is_lost else CANCELLED_AT_WORK,
-        is_lost=is_lost,
-    )
+    values = {
+        "run_id": attempt.run_id,
+        "step_id": attempt.step_id,
+        "attempt": attempt.number,
+        "agent_run_id": attempt.agent_run_id,
+        "output_jsonb": None if result is None else as_jsonb(result.output),
+        "model_used": None if result is None else result.model_used,
+        "latency_ms": end.latency_ms if end else _since(attempt),
+        "error_message": "its executor was lost, and the run was cancelled" if is_lost else CANCELLED_AT_WORK,
+        "is_lost": is_lost,
+    }
+    moves: list[Step] = [("lock_run", {"run_id": attempt.run_id}), ("cancel_step", values), *_left_open(attempt)]
+    rows = rooms.store.move_all(attempt.workspace_id, moves)[1]
     return "cancelled" if rows else "not_ours"
 
 

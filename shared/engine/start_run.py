@@ -10,7 +10,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from shared.core.canonical import Json, JsonObject, digest_of
-from shared.core.definitions import SYNTHESIS_NODE, WorkflowDef, WorkflowStepDef
+from shared.core.definitions import SENTINELS, WorkflowDef, WorkflowStepDef
 from shared.core.graph import execution_order, successors_of
 from shared.core.ids import new_id
 from shared.core.inputs import BRIEF, by_name, references_in
@@ -19,6 +19,7 @@ from shared.engine.relay import WakeUp, wake_steps
 from shared.engine.rooms import Rooms
 from shared.errors import ConflictError
 from shared.store.documents import as_jsonb
+from shared.store.session import Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +89,12 @@ def start_run(request: RunRequest, rooms: Rooms) -> StartedRun:
 
     Raises `ConflictError` if the key was used for another request.
     """
-    _, rows = rooms.store.move_all(
-        request.workspace_id,
-        [("lock_starts", {"workspace_id": request.workspace_id}), ("start_run", _values(request, rooms))],
-    )
+    values = _values(request, rooms)
+    moves: list[Step] = [("lock_starts", {"workspace_id": request.workspace_id}), ("start_run", values)]
+    if request.budget_usd is not None or request.brief_id is not None or request.definition.has_step_caps:
+        capped = {"run_id": values["run_id"], "has_step_caps": request.definition.has_step_caps}
+        moves += [("lock_spending", {"workspace_id": request.workspace_id}), ("cap_run", capped)]
+    _, rows, *_ = rooms.store.move_all(request.workspace_id, moves)
     if not rows:
         return _started_before(request, rooms)
     (run,) = rows
@@ -188,9 +191,9 @@ def _own_part(step: WorkflowStepDef, keys: list[str]) -> JsonObject:
 
 
 def sources_of(step: WorkflowStepDef, keys: list[str]) -> list[str]:
-    """The steps whose outputs this one reads: those its input_map names, and for synthesis all it depends on."""
+    """The steps whose outputs this one reads: those its input_map names; a gate and synthesis, all they depend on."""
     named = (reference.root for value in step.input_map.values() for reference in references_in(value, keys))
     found = dict.fromkeys(root for root in named if root != BRIEF)
-    if step.agent_name == SYNTHESIS_NODE:
+    if step.agent_name in SENTINELS:
         found.update(dict.fromkeys(step.depends_on))
     return list(found)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from shared.agents.base import AgentContext, AgentRunEnd
+from shared.core.proposals import ProposedEffect
 from shared.trace.journal import Journal
 
 
@@ -19,6 +20,11 @@ class StepLog:
     def __init__(self, agent_run_id: UUID, journal: Journal) -> None:
         self._agent_run_id, self._journal = agent_run_id, journal
         self.end: AgentRunEnd | None = None
+
+    @property
+    def proposed(self) -> tuple[ProposedEffect, ...]:
+        """What the agent would have done to the world, in the order of its keys' first mention."""
+        return tuple(self._journal.proposed.values())
 
     def open(self, agent_name: str, ctx: AgentContext) -> UUID:
         """The row that the claim inserted."""

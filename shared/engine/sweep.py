@@ -1,13 +1,15 @@
-"""The sweep: once a minute, it finds the steps whose wake-up was lost or whose executor died, and wakes them again."""
+"""The sweep: once a minute, it finds the steps and effects whose
+wake-up was lost, whose executor died or whose time has come, and wakes them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from shared.engine.relay import WakeUp, wake_steps
+from shared.engine.relay import EffectWakeUp, WakeUp, wake_effects, wake_steps
 from shared.engine.rooms import Rooms
 
-STEPS_A_TICK = 500
+A_TICK = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,17 +21,18 @@ class Swept:
 
 
 def sweep(rooms: Rooms) -> Swept:
-    """Wakes overdue steps of every workspace, a bounded number. Doing it twice, or at once, does no harm."""
-    rows = rooms.store.move_unscoped("steps_to_wake", limit=STEPS_A_TICK, grace_s=rooms.settings.sweep_grace_s)
-    wake_ups = [
-        WakeUp(
-            workspace_id=row.workspace_id,
-            run_id=row.workflow_run_id,
-            step_id=row.step_id,
-            count=row.generation,
-            reason="sweep",
-        )
-        for row in rows
-        if row.is_woken
-    ]
-    return Swept(woken=wake_steps(rooms, wake_ups), is_full=len(rows) == STEPS_A_TICK)
+    """Wakes overdue steps and effects of every workspace, a bounded number. Twice, or twice at once, does no harm."""
+    limits = {"limit": A_TICK, "grace_s": rooms.settings.sweep_grace_s}
+    steps = rooms.store.move_unscoped("steps_to_wake", **limits)
+    effects = rooms.store.move_unscoped("effects_to_wake", **limits)
+    woken = wake_steps(rooms, [_step(row) for row in steps if row.is_woken])
+    woken += wake_effects(rooms, [_effect(row) for row in effects])
+    return Swept(woken=woken, is_full=A_TICK in (len(steps), len(effects)))
+
+
+def _step(row: Any) -> WakeUp:
+    return WakeUp(row.workspace_id, row.workflow_run_id, row.step_id, row.generation, reason="sweep")
+
+
+def _effect(row: Any) -> EffectWakeUp:
+    return EffectWakeUp(row.workspace_id, row.run_id, row.effect_id, row.generation, reason="sweep")

@@ -18,14 +18,18 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+from shared.agents.base import AgentResult, AgentRunEnd
 from shared.core.canonical import JsonObject
-from shared.core.definitions import SYNTHESIS_NODE, RetryPolicy
+from shared.core.definitions import APPROVAL_NODE, SENTINELS, SYNTHESIS_NODE, RetryPolicy
 from shared.core.ids import new_id
 from shared.core.inputs import resolve_inputs
 from shared.core.status import StepStatus
+from shared.engine.attempt import ENGINES_OWN, Attempt, Ended
+from shared.engine.gates import pass_gate
 from shared.engine.rooms import Rooms
-from shared.engine.run_agent import run_agent
-from shared.engine.settle_step import ENGINES_OWN, Attempt, Success, fail_or_retry, succeed_together
+from shared.engine.run_agent import Found, run_agent
+from shared.engine.settle_step import Success, fail_or_retry, succeed_together
+from shared.engine.step_log import StepLog
 from shared.errors import EngineError, FenceLostError, LostTooOftenError, TerminalError, TransientError
 from shared.store.connection import ConstraintError
 from shared.store.documents import as_jsonb
@@ -44,6 +48,8 @@ class StepOutcome(StrEnum):
     RETRYING = "retrying"
     YIELDED = "yielded"  # its time was over before it was done; a task goes on with it
     CANCELLED = "cancelled"
+    WAITING = "waiting"  # suspended: a signal, or the end of its time, wakes it
+    PENDING_APPROVAL = "pending_approval"  # a gate is open
     NOT_OURS = "not_ours"  # another attempt was faster, or took over
     NOT_DUE = "not_due"  # leased or held back; a task is due when that ends
     PAUSED = "paused"  # resuming wakes it
@@ -83,7 +89,7 @@ class Work:
 
     def _claimed(self, steps: Sequence[Any]) -> list[tuple[Any, Attempt | None, JsonObject, EngineError | None]]:
         """Claims the steps, all in one transaction and one network wait; None where somebody else was faster."""
-        resolved = [(step, new_id(), *self._input_of(step)) for step in steps]
+        resolved = [(step, _new_agent_run(step), *self._input_of(step)) for step in steps]
         moves: list[Step] = [("lock_run", {"run_id": self._run_id})]
         moves += [("claim_step", self._claim(step, run_id, given)) for step, run_id, given, _ in resolved]
         try:
@@ -102,7 +108,7 @@ class Work:
             return {}, LostTooOftenError(f"{lost} executors died doing this step; it is not tried again")
         return resolved_input(step)
 
-    def _claim(self, step: Any, agent_run_id: UUID, given: JsonObject) -> JsonObject:
+    def _claim(self, step: Any, agent_run_id: UUID | None, given: JsonObject) -> JsonObject:
         return {
             "run_id": self._run_id,
             "step_id": step.id,
@@ -115,7 +121,7 @@ class Work:
             "input_jsonb": as_jsonb(given),
         }
 
-    def _attempt(self, step: Any, agent_run_id: UUID, claimed: Sequence[Any]) -> Attempt | None:
+    def _attempt(self, step: Any, agent_run_id: UUID | None, claimed: Sequence[Any]) -> Attempt | None:
         if not claimed:
             return None
         return Attempt(
@@ -137,21 +143,29 @@ class Work:
             self._busy.append(busy)
 
     async def _worked(self, step: Any, attempt: Attempt, given: JsonObject, wrong: EngineError | None) -> None:
-        end = None
-        if wrong is None:
-            found, step_log = await run_agent(attempt, step, given, self._rooms)
-            end = step_log.end
-            if not isinstance(found, EngineError):
-                report = found.output.get("report_md") if step.agent_name == SYNTHESIS_NODE else None
-                self._settle_soon(step, Success(attempt, found, end, report))
-                return
-            wrong = found
+        found, step_log = (wrong, None) if wrong is not None else await self._done(step, attempt, given)
+        end = step_log.end if step_log else None
+        if isinstance(found, AgentResult):
+            report = found.output.get("report_md") if step.agent_name == SYNTHESIS_NODE else None
+            proposed = step_log.proposed if step_log else ()
+            self._settle_soon(step, Success(attempt, found, end, report, proposed))
+            return
         self._under_way -= 1
-        if isinstance(wrong, FenceLostError):
+        self._outcomes[step.id] = StepOutcome(self._ended_otherwise(attempt, found, end))
+
+    async def _done(self, step: Any, attempt: Attempt, given: JsonObject) -> tuple[Found | Ended, StepLog | None]:
+        """What the step put out, why it failed, or how it ended by itself."""
+        if step.agent_name == APPROVAL_NODE:
+            return pass_gate(attempt, step, given, self._rooms), None
+        return await run_agent(attempt, step, given, self._rooms)
+
+    def _ended_otherwise(self, attempt: Attempt, found: EngineError | Ended, end: AgentRunEnd | None) -> Ended:
+        if not isinstance(found, EngineError):
+            return found
+        if isinstance(found, FenceLostError):
             log.warning("step.fence_lost: %s attempt %d was taken over", attempt.key, attempt.number)
-            self._outcomes[step.id] = StepOutcome.NOT_OURS
-        else:
-            self._outcomes[step.id] = StepOutcome(fail_or_retry(attempt, wrong, end, self._rooms))
+            return "not_ours"
+        return fail_or_retry(attempt, found, end, self._rooms)
 
     def _settle_soon(self, step: Any, success: Success) -> None:
         """Steps that end in one turn of the loop are settled together."""
@@ -183,6 +197,11 @@ class Work:
         return list(dict.fromkeys(successor for step in steps for successor in step.successors[:room]))[:room]
 
 
+def _new_agent_run(step: Any) -> UUID | None:
+    """A gate is no agent, and has no agent run (C011)."""
+    return None if step.agent_name == APPROVAL_NODE else new_id()
+
+
 def resolved_input(step: Any) -> tuple[JsonObject, EngineError | None]:
     """The step's input; or why there is none. That is a failure of the step, so it is claimed all the same."""
     sources = step.sources or []
@@ -194,12 +213,12 @@ def resolved_input(step: Any) -> tuple[JsonObject, EngineError | None]:
         )
     except TerminalError as wrong:
         return {}, wrong
-    if step.agent_name == SYNTHESIS_NODE:
-        given = {**given, **_for_synthesis(step, sources)}
+    if step.agent_name in SENTINELS:
+        given = {**given, **_what_came_before(step, sources)}
     return given, None
 
 
-def _for_synthesis(step: Any, sources: list[JsonObject]) -> JsonObject:
+def _what_came_before(step: Any, sources: list[JsonObject]) -> JsonObject:
     return {
         "workflow": step.workflow,
         "brief": step.brief_jsonb,

@@ -29,7 +29,10 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call about to be made. Its identity is its content: kind, label and `content`, not its position."""
+    """A call about to be made. Its identity is its content: kind, label and `content`, not its position.
+
+    `ceiling_usd` is the most it can cost, which is reserved before; None: nobody can tell, or it costs nothing.
+    """
 
     kind: CallKind
     label: str
@@ -38,6 +41,7 @@ class Call:
     model: str | None = None
     system_prompt: str | None = None
     user_prompt: str | None = None
+    ceiling_usd: Decimal | None = None
 
     @property
     def digest(self) -> str:

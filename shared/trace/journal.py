@@ -7,25 +7,39 @@ written `started` before it is made; found again without an answer, it is `in_do
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Protocol
+from decimal import Decimal
+from typing import Any, Protocol
 from uuid import UUID
 
 from shared.core.canonical import Json
 from shared.core.ids import new_id
+from shared.core.money import ZERO
 from shared.core.proposals import ProposedEffect
 from shared.core.status import CallKind, CallOutcome
-from shared.errors import FenceLostError, OutOfTimeError, RunCancelledError, SuspendedError, TerminalError
+from shared.errors import (
+    BudgetReachedError,
+    FenceLostError,
+    OutOfTimeError,
+    RunCancelledError,
+    SuspendedError,
+    TerminalError,
+)
 from shared.trace.calls import Answer, Call, FailedCall
 from shared.trace.context import current_agent_run_id, current_workspace_id, next_step_idx
 
 # Makes a call. What it raises has cost nothing; a failure that may have cost something comes back as a FailedCall.
 Act = Callable[[], Awaitable[Answer | FailedCall]]
+
+
+EASE_S = 30.0  # how long a call waits for money that calls under way may give back
+EASE_PAUSE_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +76,23 @@ class Signal:
     payload: Json
 
 
-class JournalStore(Protocol):
-    """Where rows go. Each method commits before it returns. A step that is not ours any more raises `FenceLostError`,
-    one whose run was cancelled `RunCancelledError`."""
+@dataclass(frozen=True, slots=True)
+class Shortage:
+    """The money for a call could not be reserved. `may_ease`: calls that are under way may give some back."""
 
-    def begin(self, row: Row) -> None: ...
+    cap: str
+    cap_id: str
+    cap_usd: Decimal
+    used_usd: Decimal
+    may_ease: bool
+
+
+class JournalStore(Protocol):
+    """Where rows go. `begin` reserves the money for a call, or says what it is short of and writes nothing. Each method
+    commits before it returns. A step that is not ours any more raises `FenceLostError`, one whose run was cancelled
+    `RunCancelledError`."""
+
+    def begin(self, row: Row) -> Shortage | None: ...
 
     def finish(self, row: Row) -> None: ...
 
@@ -96,6 +122,7 @@ class Journal:
         self._seen: Counter[str] = Counter()
         self._deadline, self._yield_at = deadline, yield_at
         self.gained = 0
+        self._under_way: set[asyncio.Task[Any]] = set()
         self.proposed: dict[str, ProposedEffect] = {}
 
     def seconds_left(self) -> float | None:
@@ -118,9 +145,33 @@ class Journal:
         return await self._make(row, act)
 
     async def _make(self, row: Row, act: Act) -> Answer:
+        own = asyncio.current_task()
+        if own is not None:
+            self._under_way.add(own)
+        try:
+            return await self._made(row, act)
+        finally:
+            if own is not None:
+                self._under_way.discard(own)
+
+    async def at_rest(self) -> None:
+        """Waits for the calls that other tasks of the agent have under way: they are paid for, and written down."""
+        while others := self._under_way - {asyncio.current_task()}:
+            await asyncio.wait(others)
+
+    async def _begin(self, row: Row) -> None:
+        """Reserves the money. Where calls under way may still give some back, it waits for that: a cap is used up."""
+        until = time.monotonic() + min(EASE_S, self.seconds_left() or EASE_S)
+        while (short := self._store.begin(row)) is not None:
+            if not short.may_ease or time.monotonic() > until:
+                needed, left = row.call.ceiling_usd or ZERO, short.cap_usd - short.used_usd
+                raise BudgetReachedError(short.cap, short.cap_id, short.cap_usd, left, needed)
+            await asyncio.sleep(EASE_PAUSE_S)
+
+    async def _made(self, row: Row, act: Act) -> Answer:
         if row.call.billable:
             self._check_time()
-            self._store.begin(row)
+            await self._begin(row)
         started = time.monotonic()
         write = self._store.finish if row.call.billable else self._store.record
         try:
@@ -241,20 +292,27 @@ def propose(effect: ProposedEffect) -> None:
 
 
 async def durable(
-    kind: CallKind, label: str, fn: Callable[[], Awaitable[Json]], input: Json = None, *, billable: bool = False
+    kind: CallKind,
+    label: str,
+    fn: Callable[[], Awaitable[Json]],
+    input: Json = None,
+    *,
+    billable: bool = False,
+    price_usd: Decimal | None = None,
 ) -> Json:
     """Runs `fn` once per step, whatever crashes: its JSON answer is kept and given back on re-entry.
 
     `input` names the call: the same label with another input is another call. For a tool, a provider, a skill
-    or a notable write. What `fn` returns must be JSON.
+    or a notable write. What `fn` returns must be JSON. `billable`: it costs something at the other side, so a call that
+    was begun and never answered is in doubt; `price_usd`: what it costs, which counts under the caps.
     """
 
     async def act() -> Answer:
         started = time.monotonic()
         output = await fn()
-        return Answer(output=output, latency_ms=int((time.monotonic() - started) * 1000))
+        return Answer(output=output, cost_usd=price_usd or ZERO, latency_ms=int((time.monotonic() - started) * 1000))
 
-    call = Call(kind=kind, label=label, content={"input": input}, billable=billable)
+    call = Call(kind=kind, label=label, content={"input": input}, billable=billable, ceiling_usd=price_usd)
     return (await journaled(call, act)).output
 
 

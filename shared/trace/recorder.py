@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from shared.config import current_settings
 from shared.core.canonical import JsonObject, text_digest
+from shared.core.ids import new_id
 from shared.core.scrub import scrubbed
 from shared.core.status import CallOutcome
 from shared.errors import FenceLostError, RunCancelledError, StoreBusyError
 from shared.store.documents import as_jsonb, clean_text
-from shared.store.session import Store
+from shared.store.session import Step, Store
 from shared.trace.calls import Answer, Usage
-from shared.trace.journal import Remembered, Row, Signal
+from shared.trace.journal import Remembered, Row, Shortage, Signal
 
 PAUSE_S = 0.25  # between two tries to write an answer down
 ERROR_CHARACTERS = 10_000
@@ -25,19 +27,49 @@ LONG_TEXT = 512  # characters; a longer prompt is stored once, by its sha-256
 class StepRecorder:
     """The `JournalStore` of one attempt at one step. Every write also says that the attempt is alive."""
 
-    def __init__(self, store: Store, workspace_id: UUID, step_id: UUID, attempt: int, *, lease_s: float) -> None:
+    def __init__(
+        self, store: Store, workspace_id: UUID, run_id: UUID, step_id: UUID, attempt: int, *, lease_s: float
+    ) -> None:
         self._store, self._workspace_id = store, workspace_id
+        self._named: JsonObject = {"run_id": run_id, "step_id": step_id}
         self._fence: JsonObject = {"step_id": step_id, "attempt": attempt}
         self._lease: JsonObject = {"lease_s": lease_s}
 
-    def begin(self, row: Row) -> None:
-        """Writes `started` before a billable call. Raises if the step is not ours or is cancelled: nothing is paid."""
-        values = {**_asked(row), **self._fence, **self._lease}
-        self._expect_one(self._store.move(self._workspace_id, "begin_call", **values))
+    def begin(self, row: Row) -> Shortage | None:
+        """Reserves the money and writes `started` before a billable call. Raises if the step is not ours or is
+        cancelled; a shortage if it does not fit under a cap. Then nothing was written, and nothing may be paid."""
+        ceiling = row.call.ceiling_usd
+        reservation_id = None if ceiling is None else new_id()
+        values = {**_asked(row), **self._fence, **self._lease, "reservation_id": reservation_id}
+        reserved = {"ceiling_usd": ceiling, "reservation_id": reservation_id, "agent_run_id": row.agent_run_id}
+        moves: list[Step] = [] if ceiling is None else [*self._locks(), ("reserve_call", {**self._fence, **reserved})]
+        *_, begun = self._store.move_all(self._workspace_id, [*moves, ("begin_call", values)])
+        if begun:
+            return None
+        short = None if ceiling is None else self._shortage(ceiling)
+        if short is None:
+            self._expect_one(begun)
+        return short
+
+    def _locks(self) -> list[Step]:
+        """Sent before whatever reserves or settles, in this order."""
+        return [
+            ("lock_spending", {"workspace_id": self._workspace_id}),
+            ("open_day_cap", {}),
+            ("lock_caps", self._named),
+        ]
+
+    def _shortage(self, ceiling: Decimal) -> Shortage | None:
+        """Which cap leaves too little; None if it was something else."""
+        rows = self._store.move(self._workspace_id, "tightest_cap", **self._named, ceiling_usd=ceiling)
+        if not rows:
+            return None
+        (cap,) = rows
+        return Shortage(cap.scope, cap.scope_id, cap.cap_usd, cap.used_usd, cap.may_ease)
 
     def finish(self, row: Row) -> None:
-        """Writes the answer. It is paid for, so while the database is away it is tried again, for a lease at most: what
-        is not written is in doubt, and asked again. A commit that was lost sight of is written once more, the same."""
+        """Writes the answer and settles the money. It is paid for, so while the database is away it is tried again, for
+        a lease at most: what is not written is in doubt, and asked again. Written once more, it says the same."""
         values = {
             "agent_run_id": row.agent_run_id,
             "idx": row.idx,
@@ -45,15 +77,21 @@ class StepRecorder:
             "attempt": self._fence["attempt"],
             **_answered(row),
         }
-        (kept,) = self._insisted("finish_call", values) or (None,)
+        moves = [("finish_call", values)] if row.call.ceiling_usd is None else self._settling(row, values)
+        (kept,) = self._insisted(moves) or (None,)
         if kept is None or kept.outcome == CallOutcome.WASTED:
             raise FenceLostError(f"call {row.call.label!r} was answered after the step had been taken over")
 
-    def _insisted(self, query: str, values: JsonObject) -> list[Any]:
+    def _settling(self, row: Row, values: JsonObject) -> list[Step]:
+        settled = {"agent_run_id": row.agent_run_id, "id": row.id}
+        return [("finish_call", values), *self._locks(), ("settle_call", settled)]
+
+    def _insisted(self, moves: list[Step]) -> list[Any]:
+        """The rows of the first move."""
         until = time.monotonic() + self._lease["lease_s"]
         while True:
             try:
-                return self._store.move(self._workspace_id, query, **values)
+                return self._store.move_all(self._workspace_id, moves)[0]
             except StoreBusyError:
                 if time.monotonic() + PAUSE_S > until:
                     raise
@@ -71,7 +109,9 @@ class StepRecorder:
         self._expect_one(self._store.move(self._workspace_id, "record_call", **values))
 
     def doubt(self, remembered: Remembered) -> None:
-        self._store.move(self._workspace_id, "doubt_call", id=remembered.id, agent_run_id=remembered.agent_run_id)
+        """Nobody can tell whether this call was paid for: it counts whole under the caps."""
+        named = {"id": remembered.id, "agent_run_id": remembered.agent_run_id}
+        self._store.move_all(self._workspace_id, [("doubt_call", named), *self._locks(), ("settle_call", named)])
 
     def signal(self, wake_key: str) -> Signal | None:
         """What was sent to this key, or nothing because this step has waited for it long enough; None: not yet."""

@@ -204,6 +204,14 @@ class StepWakeUp(Request):
     step_id: UUID
 
 
+class EffectToDo(Request):
+    """`POST /tasks/effect`: what the queue brings."""
+
+    workspace_id: UUID
+    run_id: UUID
+    effect_id: UUID
+
+
 class Page(Request):
     """A page of a list, newest first: `before` is the time of the last row seen."""
 

@@ -57,7 +57,7 @@ def claim(rooms: Rooms, workspace: UUID, run_id: UUID, step_id: UUID, seen: int)
 
 
 def journal_of(rooms: Rooms, workspace: UUID, run_id: UUID, step_id: UUID, attempt: int) -> Journal:
-    recorder = StepRecorder(rooms.store, workspace, step_id, attempt, lease_s=0.0)
+    recorder = StepRecorder(rooms.store, workspace, run_id, step_id, attempt, lease_s=0.0)
     return Journal(recorder, recorder.remembered(run_id) if attempt > 1 else {})
 
 

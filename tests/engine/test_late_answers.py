@@ -96,9 +96,9 @@ class AwayStore(Store):
 @pytest.mark.parametrize("is_done", [False, True], ids=["before the commit", "after the commit"])
 def test_an_answer_is_written_when_the_database_is_back(rooms: Rooms, workspace: UUID, is_done: bool) -> None:
     """It was paid for: the write is tried again, and one that had come through after all changes nothing."""
-    _, step_id, agent_run_id = claimed(rooms, workspace)
+    run_id, step_id, agent_run_id = claimed(rooms, workspace)
     away = AwayStore(rooms.store, "finish_call", tries=2, is_done=is_done)
-    journal = Journal(StepRecorder(away, workspace, step_id, 1, lease_s=5.0))
+    journal = Journal(StepRecorder(away, workspace, run_id, step_id, 1, lease_s=5.0))
 
     async def answering() -> Answer:
         return Answer(output="1", cost_usd=Decimal("0.25"), provider_request_id="req_1")

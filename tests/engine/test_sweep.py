@@ -13,7 +13,7 @@ import pytest
 from shared.config import Settings
 from shared.core.ids import new_id
 from shared.engine.rooms import Rooms
-from shared.engine.sweep import STEPS_A_TICK, Swept, sweep
+from shared.engine.sweep import A_TICK, Swept, sweep
 from shared.store.documents import as_jsonb
 from shared.store.session import Store
 from tests.support.agents import registered_agents
@@ -120,7 +120,7 @@ def are_by_whole_key(found: list[Scan]) -> bool:
 
 def test_a_sweep_reads_what_is_due_and_no_more(known: Full) -> None:
     """Among 100,000 that wait for a month it reads those that are due, by the index of what is due."""
-    found = known.swept(STEPS_A_TICK)
+    found = known.swept(A_TICK)
 
     assert [scan.rows for scan in found if scan.index == "tiktok_wake_ups_due"] == [DUE]
     assert {scan.how for scan in found} == {"Index Scan"}

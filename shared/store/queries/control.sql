@@ -151,7 +151,7 @@ select moved.status as run_status, step.cost_usd, (select count(*) from heard) a
 -- third of the lease is gone. No row: it is not ours any more.
 with ours as (
     select workspace_id, id, leased_until, cancel_requested_at from tiktok_workflow_steps
-     where id = :step_id::uuid and attempt = :attempt::int and status = 'running'
+     where id = :id::uuid and attempt = :attempt::int and status = 'running'
 ), renewed as (
     update tiktok_workflow_steps s set leased_until = now() + make_interval(secs => :lease_s::float8)
       from ours

@@ -1,6 +1,6 @@
 -- name: begin_call
--- A billable call is about to be made. No row back: the step is not ours any more, or its run is cancelled, so nothing
--- may be paid for it.
+-- A billable call is about to be made. No row back: the step is not ours any more, its run is cancelled, or the money for
+-- it could not be reserved, so nothing may be paid for it.
 with ours as (
     select workspace_id, id, workflow_run_id, leased_until from tiktok_workflow_steps
      where id = :step_id::uuid and attempt = :attempt::int and status = 'running' and cancel_requested_at is null
@@ -18,11 +18,13 @@ with ours as (
 )
 insert into tiktok_agent_steps (workspace_id, agent_run_id, idx, id, workflow_run_id, step_id, kind, label, call_digest,
                                 occurrence, outcome, model, system_prompt, system_prompt_sha256, user_prompt,
-                                user_prompt_sha256, input_jsonb)
+                                user_prompt_sha256, input_jsonb, reservation_id)
 select ours.workspace_id, :agent_run_id::uuid, :idx::int, :id::uuid, ours.workflow_run_id, ours.id, :kind::call_kind,
        :label::text, :call_digest::text, :occurrence::int, 'started', :model::text, :system_prompt::text,
-       :system_prompt_sha256::text, :user_prompt::text, :user_prompt_sha256::text, :input_jsonb::jsonb
+       :system_prompt_sha256::text, :user_prompt::text, :user_prompt_sha256::text, :input_jsonb::jsonb,
+       :reservation_id::uuid
   from ours
+ where :reservation_id::uuid is null or exists (select from tiktok_ledger where id = :reservation_id::uuid)
 returning id;
 
 -- name: finish_call

@@ -11,10 +11,11 @@ select s.id, r.id as run_id, s.key, s.agent_name, s.label, s.definition, s.statu
        r.status <> 'running' and s.status = 'running' and s.leased_until < now() as is_left_over,
        r.status = 'running' and s.status = 'running' and s.cancel_requested_at is not null as is_to_cancel,
        r.status = 'running' and r.paused_at is not null and s.cancel_requested_at is null as is_paused,
+       r.status = 'running' and s.status = 'waiting' and s.wait_until <= now() as is_wait_over,
        s.earlier_steps,
        case when s.status = 'queued' then s.not_before else s.leased_until end as due_at,
        case when c.can_claim then (
-           select jsonb_agg(jsonb_build_object('key', u.key, 'agent_name', u.agent_name, 'label', u.label,
+           select jsonb_agg(jsonb_build_object('id', u.id, 'key', u.key, 'agent_name', u.agent_name, 'label', u.label,
                                                'status', u.status,
                                                'output', coalesce(a.output_jsonb, u.output_jsonb)) order by u.idx)
              from unnest(s.sources) as source(id)
@@ -86,6 +87,7 @@ select step.attempt from step;
 
 -- name: succeed_step
 -- Settles a step: its output, its agent run, its successors' counters, the newly ready, the run. Guarded by the fence.
+-- A step without an agent run (a gate) keeps its output itself.
 with run as (
     select workspace_id, id, version, status, steps_open from tiktok_workflow_runs
      where id = :run_id::uuid
@@ -95,7 +97,8 @@ with run as (
 ), step as (
     update tiktok_workflow_steps s
        set status = 'succeeded', cost_usd = calls.cost_usd, latency_ms = :latency_ms::bigint, leased_until = null,
-           completed_at = now(), error_class = null, error_message = null
+           completed_at = now(), error_class = null, error_message = null,
+           output_jsonb = case when :agent_run_id::uuid is null then :output_jsonb::jsonb else s.output_jsonb end
       from run, calls
      where s.workspace_id = run.workspace_id and s.id = :step_id::uuid and s.attempt = :attempt::int
        and s.status = 'running' and s.cancel_requested_at is null
@@ -124,7 +127,8 @@ with run as (
     select run.steps_open = 1 and run.status = 'running' as is_end, :report_md::text is not null as has_report from run
 ), moved as (
     update tiktok_workflow_runs r
-       set version = r.version + 2 + case when is_end then 1 else 0 end + case when has_report then 1 else 0 end,
+       set version = r.version + case when :agent_run_id::uuid is null then 1 else 2 end
+                     + case when is_end then 1 else 0 end + case when has_report then 1 else 0 end,
            steps_open = r.steps_open - 1,
            status = case when is_end then 'succeeded' else r.status end,
            completed_at = case when is_end then now() else r.completed_at end,
@@ -146,7 +150,8 @@ with run as (
       from step, run, end_of_run, moved, (values
            (1, 'agent_run.succeeded'), (2, 'workflow_step.succeeded'),
            (3, 'workflow_run.report_ready'), (4, 'workflow_run.completed')) event(place, kind)
-     where event.place < 3 or (event.place = 3 and has_report) or (event.place = 4 and is_end)
+     where event.place = 1 and :agent_run_id::uuid is not null or event.place = 2
+        or event.place = 3 and has_report or event.place = 4 and is_end
 ), heard as (
     select pg_notify('run_ended', step.workflow_run_id::text) from step, end_of_run where is_end
 )
