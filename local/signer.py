@@ -1,5 +1,7 @@
 """The one-machine token signer: signs what Google signs in the cloud, and serves the certificates that prove it.
 
+It is this machine's metadata server as well: at the cloud's own path it gives the doors an ID token for an audience.
+
 One throwaway RSA key serves both kinds of tokens: those of people (Firebase ID tokens) and those of the queue (OIDC).
 The checks are the product's own (shared/web/tokens.py); only the address of the certificates differs.
 """
@@ -14,12 +16,13 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Event, Thread
-from typing import Any
+from typing import Any, ClassVar
+from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
 from cryptography import x509
@@ -29,6 +32,7 @@ from cryptography.x509.oid import NameOID
 from google.auth import crypt, jwt
 
 from shared.config import Settings
+from shared.providers.google_identity import IDENTITY_PATH
 
 _crypt: Any = crypt  # google-auth says that it is typed, but these calls are not
 _jwt: Any = jwt
@@ -36,6 +40,7 @@ _jwt: Any = jwt
 KEY_FILE = "signer.pem"
 CERTS_MAX_AGE_S = 300
 GOOGLE_ISSUER = "https://accounts.google.com"
+DOORS_EMAIL = "doors@tiktok-army-local.iam.gserviceaccount.com"
 
 
 class Signer:
@@ -131,19 +136,36 @@ def _new_pem() -> bytes:
 
 
 class _Certs(BaseHTTPRequestHandler):
-    """GET /certs. Everything else is 404."""
+    """GET /certs, and GET of an identity as the cloud's metadata server answers it. Everything else is 404."""
 
     protocol_version = "HTTP/1.1"
-    body = b""
+    signer: ClassVar[Signer]
 
     def do_GET(self) -> None:
-        is_found = self.path.partition("?")[0] == "/certs"
-        body = self.body if is_found else b'{"error": "only /certs is here"}'
-        self.send_response(200 if is_found else 404)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        if is_found:
-            self.send_header("Cache-Control", f"public, max-age={CERTS_MAX_AGE_S}")
+        address = urlsplit(self.path)
+        if address.path == "/certs":
+            caching = {"Cache-Control": f"public, max-age={CERTS_MAX_AGE_S}"}
+            self._answer(200, "application/json", json.dumps(self.signer.certs), caching)
+        elif address.path == IDENTITY_PATH:
+            self._identity(parse_qs(address.query).get("audience", []))
+        else:
+            self._answer(404, "application/json", '{"error": "only /certs and an identity are here"}')
+
+    def _identity(self, audiences: list[str]) -> None:
+        """The header is what keeps a web page from asking: browsers do not send it to other sites."""
+        if self.headers.get("Metadata-Flavor") != "Google":
+            self._answer(403, "text/html", "Missing Metadata-Flavor:Google header.")
+        elif len(audiences) != 1:
+            self._answer(400, "text/html", "non-empty audience parameter required")
+        else:
+            self._answer(200, "text/html", self.signer.task_token(DOORS_EMAIL, audiences[0]))
+
+    def _answer(self, status: int, kind: str, text: str, more: Mapping[str, str] | None = None) -> None:
+        body = text.encode()
+        self.send_response(status)
+        told = {"Content-Type": kind, "Content-Length": str(len(body)), "Metadata-Flavor": "Google"}
+        for name, value in {**told, **(more or {})}.items():
+            self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
 
@@ -153,7 +175,7 @@ class _Certs(BaseHTTPRequestHandler):
 
 def certs_server(signer: Signer, port: int) -> ThreadingHTTPServer:
     """A server of this signer's certificates on 127.0.0.1; port 0 takes a free one."""
-    door = type("Certs", (_Certs,), {"body": json.dumps(signer.certs).encode()})
+    door = type("Certs", (_Certs,), {"signer": signer})
     return ThreadingHTTPServer(("127.0.0.1", port), door)
 
 

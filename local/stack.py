@@ -143,6 +143,7 @@ class Stack:
             "EXECUTOR_URL": f"http://127.0.0.1:{ports.doors}",
             "USER_TOKEN_CERTS_URL": certs,
             "TASK_TOKEN_CERTS_URL": certs,
+            "METADATA_URL": f"http://127.0.0.1:{ports.signer}",
         }
         if addresses is not None:
             own |= {

@@ -38,6 +38,14 @@ class Settings(BaseModel):
     asset_dir: Path | None = Field(None, description="Where videos and pictures are kept; none: ARMY_HOME/assets")
     ffmpeg_path: Path | None = Field(None, description="The executable; none: the one on PATH, else of a wheel")
 
+    # Studio, which renders what agents plan (TIKTOK_PROVIDER_MODE=real).
+    studio_url: str | None = Field(None, description="Needed by what asks Studio in real mode")
+    studio_audience: str | None = Field(None, description="Of the ID token that Studio takes; default: STUDIO_URL")
+    studio_callback_url: str | None = Field(None, description="Where Studio tells that a person has decided")
+    studio_timeout_s: float = Field(30.0, ge=0.05, le=600, description="For each call to Studio")
+    studio_approval_s: float = Field(604_800.0, ge=0, description="How long a render may wait for its approval")
+    metadata_url: str = Field("http://metadata.google.internal", description="Who signs our ID tokens")
+
     # Models.
     anthropic_api_key: SecretStr = SecretStr(PLACEHOLDER)
     anthropic_base_url: str | None = None

@@ -25,6 +25,7 @@
     │   ├── BudgetReachedError      a cap would be exceeded: a person decides           the step waits
     │   ├── EffectRefusedError      the vendor said no to an effect: nothing happened
     │   ├── EffectUnknownError      nobody can tell whether an effect happened          a person decides
+    │   ├── ProviderRefusedError    an outside party said no to a call
     │   ├── SuspendedError          the agent waits for something outside               the step waits
     │   ├── RunCancelledError       the run was cancelled: begin nothing more
     │   └── FenceLostError          another attempt owns the step now; change nothing
@@ -234,6 +235,16 @@ class EffectRefusedError(TerminalError):
     """The vendor refused an effect: nothing happened, and asking again will not help. `reason` is the vendor's code."""
 
     code = "effect_refused"
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class ProviderRefusedError(TerminalError):
+    """An outside party refused a call: asking again with the same will not help. `reason` is its own code."""
+
+    code = "provider_refused"
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
