@@ -15,6 +15,7 @@ from uuid import UUID
 import click
 
 from cli import show
+from cli.brands import brands
 from cli.client import Api, ApiError
 from cli.control import COMMANDS
 from cli.options import EXIT_RUN_FAILED, RUNS, as_json, print_json, run_argument
@@ -65,7 +66,7 @@ def army() -> None:
     """
 
 
-for command in COMMANDS:
+for command in (*COMMANDS, brands):
     army.add_command(command)
 
 

@@ -56,10 +56,17 @@ class EngineError(Exception):
 
 
 class RefusedError(EngineError):
-    """The caller is wrong. Nothing was written."""
+    """The caller is wrong. Nothing was written. `field` is the one field of the request that is to blame, if it is one.
+
+    `problem` is the message without the field's name in front.
+    """
 
     code = "refused"
     status = 400
+
+    def __init__(self, message: str, *, field: str | None = None) -> None:
+        super().__init__(message if field is None else f"{field}: {message}")
+        self.field, self.problem = field, message
 
 
 class InvalidInputError(RefusedError):
@@ -69,9 +76,7 @@ class InvalidInputError(RefusedError):
     status = 422
 
     def __init__(self, field: str, message: str) -> None:
-        super().__init__(f"{field}: {message}")
-        self.field = field
-        self.problem = message
+        super().__init__(message, field=field)
 
 
 class MalformedBodyError(RefusedError):
@@ -141,10 +146,8 @@ class InvalidDefinitionError(RefusedError):
 
     def __init__(self, step: str | None, field: str, message: str) -> None:
         where = f"steps.{step}.{field}" if step else field
-        super().__init__(f"{where}: {message}")
+        super().__init__(message, field=where)
         self.step = step
-        self.field = where
-        self.problem = message
 
 
 class TerminalError(EngineError):

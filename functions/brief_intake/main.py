@@ -7,7 +7,8 @@ from uuid import UUID
 import flask
 import functions_framework
 
-from shared.engine import control
+from shared.agents.records import Brand
+from shared.engine import brands, control
 from shared.engine import pause_scope as scopes
 from shared.engine import restart_run as repeating
 from shared.engine import take_brief as intake
@@ -21,6 +22,7 @@ from shared.web.requests import (
     BriefFields,
     FailedRuns,
     NewAgentRun,
+    NewBrand,
     NewBrief,
     NewFork,
     NewRun,
@@ -67,8 +69,28 @@ def list_briefs(call: Call) -> Answer:
 def get_brief(call: Call) -> Answer:
     rows = call.rooms.store.move(call.workspace_id, "brief", brief_id=call.id_named("brief_id"))
     if not rows:
-        raise NotFoundError(f"brief_id: there is no brief {call.id_named('brief_id')} in this workspace")
+        raise NotFoundError(f"there is no brief {call.id_named('brief_id')} in this workspace", field="brief_id")
     return Answer(shown_row(rows[0]))
+
+
+@door.route("POST", "/api/dashboard/brands", caller=from_user, body=NewBrand)
+def create_brand(call: Call) -> Answer:
+    added = brands.add_brand(Brand(**call.body.model_dump()), _caller(call), call.rooms)
+    body = {"brand_id": str(added.brand_id), "created_at": added.created_at.isoformat()}
+    return Answer(body, status=201 if added.is_new else 200)
+
+
+@door.route("GET", "/api/dashboard/brands", caller=from_user, query=Page)
+def list_brands(call: Call) -> Answer:
+    rows = call.rooms.store.move(
+        call.workspace_id, "brands_newest_first", limit=call.query.limit, before=call.query.before
+    )
+    return Answer({"brands": [shown_row(row) for row in rows]})
+
+
+@door.route("GET", "/api/dashboard/brands/<brand_id>", caller=from_user)
+def get_brand(call: Call) -> Answer:
+    return Answer(shown_row(brands.read_brand(call.workspace_id, call.id_named("brand_id"), call.rooms)))
 
 
 @door.route("POST", "/api/dashboard/workflows/run", caller=from_user, body=NewRun)
@@ -105,18 +127,24 @@ def _ask(call: Call) -> control.Ask:
     return control.Ask(call.workspace_id, call.id_named("run_id"), call.created_by, call.body.reason)
 
 
-@door.route("POST", "/api/dashboard/workflows/runs/<run_id>/cancel", caller=from_user, body=Reason)
+@door.route(
+    "POST", "/api/dashboard/workflows/runs/<run_id>/cancel", caller=from_user, body=Reason, has_optional_body=True
+)
 def cancel(call: Call) -> Answer:
     """202: what is at work ends within about two seconds; the run's stream tells when."""
     return Answer(control.cancel_run(_ask(call), call.rooms), status=202)
 
 
-@door.route("POST", "/api/dashboard/workflows/runs/<run_id>/pause", caller=from_user, body=Reason)
+@door.route(
+    "POST", "/api/dashboard/workflows/runs/<run_id>/pause", caller=from_user, body=Reason, has_optional_body=True
+)
 def pause(call: Call) -> Answer:
     return Answer(control.pause_run(_ask(call), call.rooms))
 
 
-@door.route("POST", "/api/dashboard/workflows/runs/<run_id>/resume", caller=from_user, body=Reason)
+@door.route(
+    "POST", "/api/dashboard/workflows/runs/<run_id>/resume", caller=from_user, body=Reason, has_optional_body=True
+)
 def resume(call: Call) -> Answer:
     return Answer(control.resume_run(_ask(call), call.rooms))
 
@@ -165,25 +193,25 @@ def redrives(call: Call) -> Answer:
     return Answer(repeating.redrive_runs(_failed(call, call.body), _caller(call), call.rooms), status=202)
 
 
-@door.route("POST", "/api/dashboard/workflows/<name>/pause", caller=from_user, body=Reason)
+@door.route("POST", "/api/dashboard/workflows/<name>/pause", caller=from_user, body=Reason, has_optional_body=True)
 def pause_workflow(call: Call) -> Answer:
     """Holds the workflow's runs, and those yet to start."""
     slug = intake.definition_of(call.names["name"], call.workspace_id, call.rooms).slug
     return Answer(scopes.pause_scope(call.workspace_id, slug, call.created_by, call.body.reason, call.rooms))
 
 
-@door.route("POST", "/api/dashboard/workflows/<name>/resume", caller=from_user, body=Reason)
+@door.route("POST", "/api/dashboard/workflows/<name>/resume", caller=from_user, body=Reason, has_optional_body=True)
 def resume_workflow(call: Call) -> Answer:
     return Answer(scopes.resume_scope(call.workspace_id, call.names["name"], call.created_by, call.rooms))
 
 
-@door.route("POST", "/api/dashboard/workspace/pause", caller=from_user, body=Reason)
+@door.route("POST", "/api/dashboard/workspace/pause", caller=from_user, body=Reason, has_optional_body=True)
 def pause_workspace(call: Call) -> Answer:
     """Holds every run, and those yet to start."""
     return Answer(scopes.pause_scope(call.workspace_id, None, call.created_by, call.body.reason, call.rooms))
 
 
-@door.route("POST", "/api/dashboard/workspace/resume", caller=from_user, body=Reason)
+@door.route("POST", "/api/dashboard/workspace/resume", caller=from_user, body=Reason, has_optional_body=True)
 def resume_workspace(call: Call) -> Answer:
     return Answer(scopes.resume_scope(call.workspace_id, None, call.created_by, call.rooms))
 

@@ -77,7 +77,7 @@ def brand_of(records: Records, workspace_id: UUID, brand_id: UUID | None) -> Bra
         return None
     brand = records.load_brand(workspace_id, brand_id)
     if brand is None:
-        raise NotFoundError(f"brand_id: there is no brand {brand_id} in this workspace")
+        raise NotFoundError(f"there is no brand {brand_id} in this workspace", field="brand_id")
     return brand
 
 

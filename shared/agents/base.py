@@ -17,6 +17,7 @@ from shared.core.canonical import Json, JsonObject
 from shared.core.money import ZERO
 from shared.core.proposals import ProposedEffect
 from shared.core.status import AgentRunStatus, TriggerType
+from shared.core.wording import problems_of
 from shared.errors import (
     AgentError,
     BudgetReachedError,
@@ -151,7 +152,8 @@ class BaseAgent(ABC):
         try:
             parsed = self.Output.model_validate(result.output)
         except ValidationError as wrong:
-            raise OutputInvalidError(f"{self.name}: output {_first(wrong)}") from wrong
+            path, message = _first(wrong, "object")
+            raise OutputInvalidError(f"{self.name}: output {path}: {message}") from wrong
         return replace(result, output=parsed.model_dump(mode="json"))
 
     def parse_input(self, model: type[In], given: Mapping[str, Any]) -> In:
@@ -159,11 +161,10 @@ class BaseAgent(ABC):
         try:
             return model.model_validate(dict(given))
         except ValidationError as wrong:
-            first = wrong.errors(include_url=False)[0]
-            path = ".".join(str(part) for part in first["loc"]) or "input"
-            if first["type"] == "missing":
+            path, message = _first(wrong, "input")
+            if wrong.errors(include_url=False)[0]["type"] == "missing":
                 raise InvalidInputError(path, f"{self.name} requires {_article(path)}") from wrong
-            raise InvalidInputError(path, f"{self.name}: {first['msg']}") from wrong
+            raise InvalidInputError(path, f"{self.name}: {message}") from wrong
 
 
 _PASSING = (FenceLostError, RunCancelledError, SuspendedError, BudgetReachedError)
@@ -180,9 +181,10 @@ def _article(name: str) -> str:
     return f"{'an' if name[:1] in 'aeiou' else 'a'} {name}"
 
 
-def _first(wrong: ValidationError) -> str:
-    problem = wrong.errors(include_url=False)[0]
-    return f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
+def _first(wrong: ValidationError, whole: str) -> tuple[str, str]:
+    """The first wrong field and what it must be; `whole` stands for the path of the whole."""
+    path, message = problems_of(wrong)[0]
+    return path or whole, message
 
 
 def _succeeded(started: float, result: AgentResult) -> AgentRunEnd:

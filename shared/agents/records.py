@@ -69,14 +69,6 @@ class StoredRecords:
         row = rows[0]
         return Brand(name=row.name, voice=row.voice, guidelines=row.guidelines, banned_terms=tuple(row.banned_terms))
 
-    def save_brand(self, workspace_id: UUID, brand_id: UUID, brand: Brand) -> None:
-        """Keeps a brand profile, or replaces it. For whoever links brands; agents only read them."""
-        from shared.store.session import session_for_workspace
-
-        values = brand.model_dump() | {"banned_terms": list(brand.banned_terms)}
-        with session_for_workspace(workspace_id) as session:
-            session.fetch("save_brand", workspace_id=workspace_id, id=brand_id, **values)
-
     def write(self, workspace_id: UUID, query: str, values: Mapping[str, Any]) -> list[Any]:
         from shared.store.session import session_for_workspace
 

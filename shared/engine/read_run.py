@@ -72,7 +72,7 @@ def _rows_of_run(workspace_id: UUID, run_id: UUID, rooms: Rooms, name: str, **va
 
 
 def no_run(run_id: UUID) -> NotFoundError:
-    return NotFoundError(f"run_id: there is no run {run_id} in this workspace")
+    return NotFoundError(f"there is no run {run_id} in this workspace", field="run_id")
 
 
 def stream_url(run_id: UUID) -> str:
@@ -101,7 +101,7 @@ def read_agent_run(workspace_id: UUID, agent_run_id: UUID, limit: int, offset: i
         ],
     )
     if not agent_runs:
-        raise NotFoundError(f"agent_run_id: there is no agent run {agent_run_id} in this workspace")
+        raise NotFoundError(f"there is no agent run {agent_run_id} in this workspace", field="agent_run_id")
     return {"agent_run": shown_row(agent_runs[0]), "steps": [shown_row(call) for call in calls]}
 
 

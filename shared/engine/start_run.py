@@ -110,7 +110,7 @@ def wake_ups(workspace_id: UUID, run_id: UUID, ready: list[list[Any]] | None) ->
 def _started_before(request: RunRequest, rooms: Rooms) -> StartedRun:
     (run,) = rooms.store.move(request.workspace_id, "run_of_idempotency_key", idempotency_key=request.idempotency_key)
     if run.request_digest != request.digest:
-        raise ConflictError("Idempotency-Key: was used before, with another request")
+        raise ConflictError("was used before, with another request", field="Idempotency-Key")
     return StartedRun(run_id=run.id, started_at=run.started_at, is_new=False)
 
 

@@ -69,7 +69,7 @@ def take_brief(outcome: str, brief: JsonObject, fields: JsonObject, caller: Call
         return TakenBrief(rows[0].id, rows[0].created_at, is_new=True)
     (known,) = rooms.store.move(caller.workspace_id, "brief_of_idempotency_key", idempotency_key=caller.idempotency_key)
     if known.request_digest != digest:
-        raise ConflictError("Idempotency-Key: was used before, with another request")
+        raise ConflictError("was used before, with another request", field="Idempotency-Key")
     return TakenBrief(known.id, known.created_at, is_new=False)
 
 
@@ -107,7 +107,7 @@ def run_stored_brief(brief_id: UUID, slug: str, caller: Caller, rooms: Rooms) ->
     definition = definition_of(slug, caller.workspace_id, rooms)
     rows = rooms.store.move(caller.workspace_id, "brief", brief_id=brief_id)
     if not rows:
-        raise NotFoundError(f"brief_id: there is no brief {brief_id} in this workspace")
+        raise NotFoundError(f"there is no brief {brief_id} in this workspace", field="brief_id")
     brief = brief_of_row(rows[0])
     check_brief(definition, brief, rows[0].fields)
     check_subject(brief, caller, rooms)
@@ -138,7 +138,7 @@ def run_ad_hoc(slug: str, brief: JsonObject, budget_usd: Decimal | None, caller:
 def run_one_agent(name: str, given: Mapping[str, Any], caller: Caller, rooms: Rooms) -> StartedRun:
     """Starts a run of one agent: a workflow of one step (DESIGN 9). Its input is checked before anything is written."""
     if name not in AGENT_REGISTRY:
-        raise NotFoundError(f"unknown agent: {name}; there are: {', '.join(sorted(AGENT_REGISTRY))}")
+        raise NotFoundError(f"unknown agent: {name}; there are: {', '.join(sorted(AGENT_REGISTRY))}", field="name")
     agent = AGENT_REGISTRY[name]()
     known = agent.Input.model_fields
     for field in given:
@@ -199,6 +199,7 @@ def store_workflow(definition: WorkflowDef, caller: Caller, rooms: Rooms) -> str
         rows = []
     if not rows:
         raise ConflictError(
-            f"version: {definition.slug!r} version {definition.version} is stored with other content; take the next one"
+            f"{definition.slug!r} version {definition.version} is stored with other content; take the next one",
+            field="version",
         )
     return str(rows[0].digest)

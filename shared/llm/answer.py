@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from shared.core.canonical import Json, JsonObject, canonical_json
+from shared.core.wording import problems_of
 from shared.errors import ModelRefusedError
 from shared.llm.request import storable
 from shared.trace.calls import Usage
@@ -128,5 +129,4 @@ _DECODER = json.JSONDecoder(parse_constant=_no_constant)
 
 def _problems(wrong: ValidationError) -> list[str]:
     """The first ten problems as `path: message`; values are left out, they may be long."""
-    errors = wrong.errors(include_url=False, include_input=False, include_context=False)
-    return [f"{'.'.join(str(part) for part in one['loc']) or 'answer'}: {one['msg']}" for one in errors[:10]]
+    return [f"{path or 'answer'}: {message}" for path, message in problems_of(wrong)[:10]]

@@ -9,14 +9,15 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from shared.core.canonical import Json
+from shared.core.wording import problems_of
 from shared.errors import BodyTooLargeError, InvalidInputError, MalformedBodyError
 
 Model = TypeVar("Model", bound=BaseModel)
 MAX_DEPTH = 50
 ERRORS_TOLD = 20
 NAME_CHARACTERS = 200
+PATH_CHARACTERS = 500
 MAX_DIGITS = 1000
-SLUG_RULE = "must be lower case letters, digits and _, beginning with a letter, at most 64"
 
 
 class InvalidFieldsError(InvalidInputError):
@@ -68,19 +69,12 @@ def parse_fields(value: dict[str, Any], model: type[Model]) -> Model:
     try:
         return model.model_validate(value)
     except ValidationError as wrong:
-        raise InvalidFieldsError([_told(problem) for problem in wrong.errors(include_url=False)]) from wrong
+        found = [{"field": _shortened(path) or "body", "message": message} for path, message in problems_of(wrong)]
+        raise InvalidFieldsError(found) from wrong
 
 
-def _told(problem: Any) -> dict[str, str]:
-    field = ".".join(str(part)[:NAME_CHARACTERS] for part in problem["loc"]) or "body"
-    message = str(problem["msg"]).removeprefix("Value error, ")
-    if problem["type"] == "extra_forbidden":
-        message = "is not a field of this request"
-    elif problem["type"] == "missing":
-        message = "is required"
-    elif problem["type"] == "string_pattern_mismatch":  # slugs and keys are the only patterns there are
-        message = SLUG_RULE
-    return {"field": field, "message": message}
+def _shortened(path: str) -> str:
+    return path if len(path) <= PATH_CHARACTERS else path[:PATH_CHARACTERS] + "…"
 
 
 def _no_name_twice(pairs: list[tuple[str, Json]]) -> dict[str, Json]:

@@ -24,7 +24,6 @@ from shared.core.scrub import scrubbed
 from shared.engine.rooms import Rooms, current_rooms
 from shared.errors import (
     EngineError,
-    InvalidDefinitionError,
     InvalidInputError,
     MethodNotAllowedError,
     NotFoundError,
@@ -109,6 +108,7 @@ class Route:
     caller: Check
     body: type[BaseModel]
     query: type[BaseModel]
+    has_optional_body: bool
 
 
 class Door:
@@ -128,13 +128,17 @@ class Door:
         caller: Check,
         body: type[BaseModel] = NoFields,
         query: type[BaseModel] = NoFields,
+        has_optional_body: bool = False,
     ) -> Callable[[H], H]:
-        """Registers a handler for a method and a path; `<name>` in the path becomes `call.names[name]`."""
+        """Registers a handler for a method and a path; `<name>` in the path becomes `call.names[name]`.
+
+        With an optional body, none at all means one that leaves every field out.
+        """
 
         def register(handler: H) -> H:
             endpoint = f"{method} {path}"
             self._map.add(Rule(path, endpoint=endpoint, methods=[method], strict_slashes=False))
-            self._routes[endpoint] = Route(handler, caller, body, query)
+            self._routes[endpoint] = Route(handler, caller, body, query, has_optional_body)
             return handler
 
         return register
@@ -166,7 +170,8 @@ class Door:
         settings = current_settings()
         caller = route.caller(request.headers.get("Authorization"))
         raw = read_limited(request.stream, request.content_length, settings.max_body_bytes)
-        body = parse_body(raw, route.body) if raw.strip() or route.body is not NoFields else None
+        is_left_out = not raw.strip() and (route.has_optional_body or route.body is NoFields)
+        body = route.body() if is_left_out else parse_body(raw, route.body)
         query = parse_fields(_query(request), route.query)
         return route.handler(Call(caller, names, request.headers, query, body, current_rooms()))
 
@@ -194,9 +199,7 @@ def _query(request: flask.Request) -> dict[str, str]:
 def _fields_of(refused: RefusedError) -> JsonObject:
     if isinstance(refused, InvalidFieldsError):
         return {"field": refused.field, "errors": refused.errors}
-    if isinstance(refused, InvalidInputError | InvalidDefinitionError):
-        return {"field": refused.field}
-    return {}
+    return {} if refused.field is None else {"field": refused.field}
 
 
 def _response(answer: Answer) -> flask.Response:

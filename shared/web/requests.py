@@ -8,8 +8,9 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from shared.agents.asking import MOST_BRAND_TERMS, MOST_BRAND_TEXT
 from shared.core.definitions import WorkflowDef
 from shared.core.inputs import BRIEF
 from shared.core.status import RunStatus
@@ -33,6 +34,12 @@ def _handle(text: str) -> str:
         return normal_handle(text)
     except InvalidInputError as wrong:
         raise ValueError(wrong.problem) from None
+
+
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise ValueError("must not be empty")
+    return text
 
 
 def _checked_names(fields: dict[str, Any]) -> dict[str, Any]:
@@ -78,6 +85,20 @@ class NewBrief(BriefFields):
     """`POST /api/dashboard/briefs` (B010). `outcome` is the workflow it is for."""
 
     outcome: Slug = "profile_audit"
+
+
+NotBlank = AfterValidator(_not_blank)
+BrandText = Annotated[str, Field(max_length=MOST_BRAND_TEXT)]
+BrandTerm = Annotated[str, Field(max_length=100), NotBlank]
+
+
+class NewBrand(Request):
+    """`POST /api/dashboard/brands`: how a brand speaks. The limits are what a prompt carries of it."""
+
+    name: Annotated[str, Field(max_length=200), NotBlank]
+    voice: BrandText = ""
+    guidelines: BrandText = ""
+    banned_terms: Annotated[tuple[BrandTerm, ...], Field(max_length=MOST_BRAND_TERMS)] = ()
 
 
 class NewRun(Request):

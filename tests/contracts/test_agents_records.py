@@ -10,9 +10,10 @@ import pytest
 
 from shared.agents.records import STORED, Brand
 from shared.core.canonical import canonical_json
-from shared.core.ids import new_id
+from shared.engine.brands import add_brand
 from shared.engine.read_run import read_run
 from shared.engine.rooms import Rooms
+from shared.engine.take_brief import Caller
 from shared.store.connection import ConstraintError
 from shared.workflows.profile_audit import PROFILE_AUDIT
 from tests.support.queues import HeldQueue
@@ -72,12 +73,10 @@ def test_severities_are_three(workspace: UUID) -> None:
         STORED.write(workspace, "insert_alert", alert("k2", severity="grave"))
 
 
-@pytest.mark.usefixtures("store")
-def test_brands_stay_in_their_workspace(workspace: UUID) -> None:
-    """A brand is read with its terms by its own workspace, and by no other; saving it again replaces it."""
-    brand_id, brand = new_id(), Brand(name="Laku", voice="Calm.", banned_terms=('a "b", {c}', "flawless"))
-    STORED.save_brand(workspace, brand_id, brand.model_copy(update={"voice": "Loud."}))
-    STORED.save_brand(workspace, brand_id, brand)
+def test_brands_stay_in_their_workspace(rooms: Rooms, workspace: UUID) -> None:
+    """A brand is read with its terms by its own workspace, and by no other."""
+    brand = Brand(name="Laku", voice="Calm.", banned_terms=('a "b", {c}', "flawless"))
+    brand_id = add_brand(brand, Caller(workspace, "ada"), rooms).brand_id
 
     assert STORED.load_brand(workspace, brand_id) == brand
     assert STORED.load_brand(uuid4(), brand_id) is None

@@ -195,7 +195,7 @@ def test_a_misfit_is_corrected_once() -> None:
     assert isinstance(result.parsed, Verdict)
     assert second["messages"][0] == first["messages"][0]
     assert second["messages"][1]["role"] == "assistant"
-    assert "verdict: Field required" in second["messages"][2]["content"]
+    assert "verdict: is required" in second["messages"][2]["content"]
     assert str(result.cost_usd) == fake.desk.bill()["total_usd"]
     assert result.attempts == 2
 
@@ -204,7 +204,7 @@ def test_a_second_misfit_is_an_error() -> None:
     """There is one correction, not a loop."""
     with real_mode() as fake:
         fake.script("bad_schema", "bad_schema")
-        with pytest.raises(OutputInvalidError, match="does not fit Verdict: verdict: Field required"):
+        with pytest.raises(OutputInvalidError, match="does not fit Verdict: verdict: is required"):
             asked()
 
     assert fake.desk.bill()["requests"] == 2

@@ -79,6 +79,30 @@ def test_a_run_is_paused_and_resumed(person: Person) -> None:
     assert run_of(person, run_id)["report_md"]
 
 
+@pytest.mark.parametrize("body", [b"", b" \n", b"{}"])
+def test_a_reason_is_optional(person: Person, body: bytes) -> None:
+    """Pause, resume and cancel take no body at all; what is sent is still checked."""
+    run_id = person.run()
+
+    for what in ("pause", "resume", "cancel"):
+        assert person.post(f"{RUNS}/{run_id}/{what}", data=body).status_code in (200, 202), what
+    for path in (f"{WORKFLOWS}/profile_audit", "/api/dashboard/workspace"):
+        for what in ("pause", "resume"):
+            assert person.post(f"{path}/{what}", data=body).status_code == 200, (path, what)
+    assert refusal(person.post(f"{RUNS}/{run_id}/cancel", {"why": "x"}), 422)["field"] == "why"
+    refusal(person.post(f"{RUNS}/{run_id}/cancel", data=b"["), 400)
+
+
+@pytest.mark.parametrize("what", ["restart", "redrive", "fork"])
+def test_what_costs_money_needs_a_body(person: Person, what: str) -> None:
+    """An empty body starts nothing."""
+    run_id = person.run()
+    person.doors.queue.take(person.workspace)
+
+    with person.writes_nothing():
+        refusal(person.post(f"{RUNS}/{run_id}/{what}", data=b""), 400)
+
+
 @pytest.mark.parametrize(
     ("path", "scope"), [(f"{WORKFLOWS}/profile_audit", "workflow"), ("/api/dashboard/workspace", "workspace")]
 )

@@ -198,11 +198,14 @@ def test_a_run_of_an_unknown_brief_is_refused(person: Person, stranger: Person) 
 
     with person.writes_nothing():
         told_of = [
-            refusal(person.post(RUN, {"workflow_slug": "profile_audit", "brief_id": brief_id}), 404)["detail"]
+            refusal(person.post(RUN, {"workflow_slug": "profile_audit", "brief_id": brief_id}), 404)
             for brief_id in (foreign, unknown)
         ]
 
-    assert told_of == [f"brief_id: there is no brief {brief_id} in this workspace" for brief_id in (foreign, unknown)]
+    assert [one["field"] for one in told_of] == ["brief_id", "brief_id"]
+    assert [one["detail"] for one in told_of] == [
+        f"brief_id: there is no brief {brief_id} in this workspace" for brief_id in (foreign, unknown)
+    ]
 
 
 @pytest.mark.parametrize("path", [BRIEFS, RUN, AGENT])
@@ -245,6 +248,7 @@ def test_an_unknown_agent_is_refused(person: Person, name: str) -> None:
 
     if name != "..":
         assert "account_health" in problem["detail"]
+        assert problem["field"] == "name"
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,8 @@ from werkzeug.test import TestResponse
 from tests.support.doors import (
     AD_HOC,
     AGENT,
+    BRAND,
+    BRANDS,
     BRIEF,
     BRIEFS,
     POSTS,
@@ -25,6 +27,7 @@ from tests.support.doors import (
     WORKFLOWS,
     Doors,
     Person,
+    check_wording,
 )
 
 bounded = settings(
@@ -73,8 +76,12 @@ FIELDS = [
     "workspace_id",
     "run_id",
     "step_id",
+    "voice",
+    "guidelines",
+    "banned_terms",
 ]
 GOOD: dict[str, dict[str, Any]] = {
+    BRANDS: BRAND,
     BRIEFS: {**BRIEF, "notes": "n", "budget_usd": "1", "fields": {"a": 1}},
     RUN: AD_HOC,
     AGENT: {"input": {"handle": "a", "notes": "n"}},
@@ -98,6 +105,8 @@ READS = [
     f"{RUNS}/{NOWHERE}/agent-runs",
     f"/api/dashboard/agent-runs/{NOWHERE}/steps",
     "/api/dashboard/agents/catalog",
+    BRANDS,
+    f"{BRANDS}/{NOWHERE}",
     BRIEFS,
     f"{BRIEFS}/{NOWHERE}",
     WORKFLOWS,
@@ -116,6 +125,7 @@ def check(answer: TestResponse) -> None:
     if answer.status_code >= 400 and answer.request.method != "HEAD":
         assert answer.mimetype == PROBLEM
         assert json.loads(answer.data)["status"] == answer.status_code
+        check_wording(json.loads(answer.data))
 
 
 def check_post(person: Person, path: str, body: bytes, headers: dict[str, str] | None = None) -> None:

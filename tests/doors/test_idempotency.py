@@ -7,14 +7,15 @@ from typing import Any
 
 import pytest
 
-from tests.support.doors import AD_HOC, AGENT, BRIEF, BRIEFS, RUN, RUNS, Person, refusal, told
+from tests.support.doors import AD_HOC, AGENT, BRAND, BRANDS, BRIEF, BRIEFS, RUN, RUNS, Person, refusal, told
 
 CASES: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
     (BRIEFS, BRIEF, {**BRIEF, "notes": "other"}, "brief_id"),
+    (BRANDS, BRAND, {**BRAND, "voice": "Loud."}, "brand_id"),
     (RUN, AD_HOC, {**AD_HOC, "handle": "@other"}, "workflow_run_id"),
     (AGENT, {"input": {"handle": "a"}}, {"input": {"handle": "b"}}, "workflow_run_id"),
 ]
-EACH = pytest.mark.parametrize(("path", "body", "other", "name"), CASES, ids=["brief", "run", "agent run"])
+EACH = pytest.mark.parametrize(("path", "body", "other", "name"), CASES, ids=["brief", "brand", "run", "agent run"])
 
 
 @EACH
@@ -29,7 +30,7 @@ def test_the_same_again_is_the_first_answer(
         again = [person.post(path, body, key="k") for _ in range(3)]
 
     assert {told(answer)[name] for answer in again} == {told(first)[name]}
-    assert {answer.status_code for answer in again} == {200 if path == BRIEFS else 202}
+    assert {answer.status_code for answer in again} == {200 if path in (BRIEFS, BRANDS) else 202}
 
 
 @EACH
@@ -43,7 +44,8 @@ def test_another_body_under_the_key_is_refused(
     with person.writes_nothing():
         problem = refusal(person.post(path, other, key="k"), 409)
 
-    assert problem["detail"].startswith("Idempotency-Key: ")
+    assert problem["field"] == "Idempotency-Key"
+    assert problem["detail"] == "Idempotency-Key: was used before, with another request"
 
 
 @EACH
@@ -76,15 +78,15 @@ def test_many_at_once_are_one(
 
     assert {answer.status_code for answer in answers} <= {200, 201, 202}
     assert len({told(answer)[name] for answer in answers}) == 1
-    table = "tiktok_briefs" if path == BRIEFS else "tiktok_workflow_runs"
+    table = {BRIEFS: "tiktok_briefs", BRANDS: "tiktok_brands"}.get(path, "tiktok_workflow_runs")
     assert person.doors.rows.of(person.workspace)[table] == 1
 
 
 @pytest.mark.parametrize("key", ["", "x" * 201, "a\tb", "a\x7f", "\x85", "\xa0"])
-@pytest.mark.parametrize("path", [BRIEFS, RUN, AGENT])
+@pytest.mark.parametrize("path", [BRIEFS, BRANDS, RUN, AGENT])
 def test_a_bad_key_is_named(person: Person, path: str, key: str) -> None:
     """1 to 200 printable characters; nothing is written under another."""
-    body = {BRIEFS: BRIEF, RUN: AD_HOC, AGENT: {"input": {"handle": "a"}}}[path]
+    body = {BRIEFS: BRIEF, BRANDS: BRAND, RUN: AD_HOC, AGENT: {"input": {"handle": "a"}}}[path]
 
     with person.writes_nothing():
         problem = refusal(person.post(path, body, key=key), 422)

@@ -44,6 +44,7 @@ def test_what_a_stranger_reads_is_not_found(person: Person, stranger: Person, ow
         assert person.get(path).status_code == 200, name
         problem = refusal(stranger.get(path), 404)
         assert "in this workspace" in problem["detail"], name
+        assert problem["field"] in ("brief_id", "run_id", "agent_run_id"), name
 
 
 def test_a_stranger_lists_nothing(stranger: Person, owned: Owned) -> None:

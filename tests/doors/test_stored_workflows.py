@@ -221,3 +221,19 @@ def test_a_path_that_cannot_be_followed_fails_the_step(person: Person, path: str
     run = told(person.get(f"{RUNS}/{person.ended_run('two_steps', fields=fields)}"))
 
     assert (run["status"], run["error_class"]) == ("failed", "input_unresolved")
+
+
+def test_a_description_is_listed_and_told_to_the_synthesis(person: Person) -> None:
+    """What a workflow is for stands in the list, and in the question that its report answers (X17)."""
+    description = "Tells the spring team whether the account may be advertised."
+    report = {"key": "report", "agent_name": "synthesis", "depends_on": ["read"]}
+    person.post(WORKFLOWS, two_steps(steps=[READ, report], description=description))
+
+    (listed,) = [one for one in told(person.get(WORKFLOWS))["workflows"] if one["slug"] == "two_steps"]
+    run_id = person.ended_run("two_steps")
+    last = told(person.get(f"{RUNS}/{run_id}/agent-runs"))["agent_runs"][-1]
+    calls = told(person.get(f"/api/dashboard/agent-runs/{last['id']}/steps"))["steps"]
+
+    assert listed["description"] == description
+    (asked,) = [call["user_prompt"] for call in calls if call["kind"] == "llm_call"]
+    assert description in asked

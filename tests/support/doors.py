@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,15 +26,23 @@ from tests.support.tasks import PARENT, connect
 RUNS = "/api/dashboard/workflows/runs"
 RUN = "/api/dashboard/workflows/run"
 BRIEFS = "/api/dashboard/briefs"
+BRANDS = "/api/dashboard/brands"
 WORKFLOWS = "/api/dashboard/workflows"
 AGENT = "/api/dashboard/agents/account_health/run"
 STEP_TASK = "/tasks/step"
-POSTS = (BRIEFS, RUN, AGENT, WORKFLOWS, STEP_TASK)  # what takes a body
+POSTS = (BRIEFS, BRANDS, RUN, AGENT, WORKFLOWS, STEP_TASK)  # what takes a body
+BRAND: dict[str, Any] = {
+    "name": "Aster",
+    "voice": "Warm and plain.",
+    "guidelines": "Name the product once.",
+    "banned_terms": ["miracle", "flawless"],
+}
 BRIEF = {"outcome": "profile_audit", "handle": "@lakucosmetics"}
 AD_HOC = {"workflow_slug": "profile_audit", "handle": "@lakucosmetics"}
 PROBLEM = "application/problem+json"
 QUEUE = "steps"
 MOST_TASKS = 200
+LIBRARY_WORDS = re.compile(r"\bshould\b|instance of|valid (?:string|dictionary|tuple|list)|Value error|pydantic|\^\[")
 
 TENANT_TABLES = parsed(
     """
@@ -228,7 +237,14 @@ def refusal(answer: TestResponse, status: int) -> Mapping[str, Any]:
     assert document["status"] == status
     assert document["type"] == "about:blank"
     assert document["title"] and document["detail"]
+    check_wording(document)
     return document
+
+
+def check_wording(document: Mapping[str, Any]) -> None:
+    """What is told of a field is in words for people, not in those of a library."""
+    for message in (document["detail"], *(error["message"] for error in document.get("errors", ()))):
+        assert not LIBRARY_WORDS.search(message), message
 
 
 def events_in(text: str) -> list[dict[str, Any]]:

@@ -1,12 +1,17 @@
 -- name: load_brand
-select id, name, voice, guidelines, banned_terms from tiktok_brands where id = :brand_id::uuid;
+select id, name, voice, guidelines, banned_terms, created_at from tiktok_brands where id = :brand_id::uuid;
 
--- name: save_brand
+-- name: brands_newest_first
+select id, name, voice, guidelines, banned_terms, created_at from tiktok_brands
+ where (:before::timestamptz is null or created_at < :before::timestamptz)
+ order by created_at desc limit :limit::int;
+
+-- name: create_brand
+-- No row back: there is a brand of this id.
 insert into tiktok_brands (workspace_id, id, name, voice, guidelines, banned_terms)
 values (:workspace_id::uuid, :id::uuid, :name::text, :voice::text, :guidelines::text, :banned_terms::text[])
-on conflict (workspace_id, id) do update
-   set name = excluded.name, voice = excluded.voice, guidelines = excluded.guidelines,
-       banned_terms = excluded.banned_terms;
+on conflict (workspace_id, id) do nothing
+returning created_at;
 
 -- name: upsert_account
 -- The newest reading of an account counts, whatever order readings arrive in. No row back: a newer one is there.
