@@ -18,6 +18,7 @@ from cli import show
 from cli.brands import brands
 from cli.client import Api, ApiError
 from cli.control import COMMANDS
+from cli.drill import drill
 from cli.options import EXIT_RUN_FAILED, RUNS, as_json, print_json, run_argument
 from cli.reach import reachable_api, stack_stays, taken_in
 from cli.start import checked_key, named_field, started_run
@@ -66,7 +67,7 @@ def army() -> None:
     """
 
 
-for command in (*COMMANDS, brands):
+for command in (*COMMANDS, brands, drill):
     army.add_command(command)
 
 

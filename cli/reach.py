@@ -20,23 +20,31 @@ from shared.providers.dataset.places import own_folder
 SUBJECT = "local-user"
 
 
-@contextmanager
-def reachable_api() -> Iterator[Api]:
-    """An API that answers. A stack started here is ended at the end of the command."""
+def found_api() -> Api | None:
+    """The API that is there: the deployed one, or that of the stack that runs here. None: neither."""
+    from local.stack import running
+
     settings = current_settings()
     if settings.army_api_url:
         if settings.army_token is None:
             raise click.UsageError("ARMY_API_URL is set, but ARMY_TOKEN is not: it takes a user's ID token")
         if not settings.army_api_url.startswith(("https://", "http://")):
             raise ApiError("ARMY_API_URL must begin with https:// or http://")
-        yield Api(settings.army_api_url, settings.army_token.get_secret_value())
-        return
-    from local.stack import Stack, running
-
+        return Api(settings.army_api_url, settings.army_token.get_secret_value())
     found = running(settings.army_home)
-    if found is not None:
-        yield Api(found.url, local_token(settings))
+    return None if found is None else Api(found.url, local_token(settings))
+
+
+@contextmanager
+def reachable_api() -> Iterator[Api]:
+    """An API that answers. A stack started here is ended at the end of the command."""
+    settings = current_settings()
+    api = found_api()
+    if api is not None:
+        yield api
         return
+    from local.stack import Stack
+
     click.echo(f"no stack runs in {settings.army_home}; starting one for this command", err=True)
     for number in (signal.SIGTERM, signal.SIGHUP):  # ended from outside, the stack of this command ends with it
         signal.signal(number, lambda received, _: sys.exit(128 + received))

@@ -31,6 +31,11 @@ select s.id, s.workflow_run_id as run_id, s.key, s.status, s.attempt, s.failures
 select count(*) as n from tiktok_agent_runs
  where workspace_id = :workspace_id::uuid and status = 'failed' and error_message like 'the executor was lost%';
 
+-- name: ends_of_runs
+-- How each run ended, oldest first, and how long it took.
+select id, status, error_message, extract(epoch from completed_at - started_at)::float8 as seconds
+  from tiktok_workflow_runs where workspace_id = :workspace_id::uuid order by started_at, id;
+
 -- name: definitions
 select r.id, r.definition_digest, r.status, w.version, w.dag_jsonb,
        (select array_agg(s.key order by s.key) from tiktok_workflow_steps s
@@ -115,13 +120,14 @@ select r.id, r.version, count(o.seq) as events, min(o.seq) as first, max(o.seq) 
 having count(o.seq) <> r.version or min(o.seq) <> 1 or max(o.seq) <> r.version;
 
 -- name: wrong_i3_early_start
--- No step begins before all it depends on has succeeded.
+-- No step begins before all it depends on has ended; a drill's own steps not before that has succeeded.
 select s.id, s.key, d.key as before, d.status
   from tiktok_workflow_steps s
   join tiktok_workflow_steps d on d.workspace_id = s.workspace_id and d.workflow_run_id = s.workflow_run_id
        and d.key = any (s.depends_on)
  where s.workspace_id = :workspace_id::uuid and s.started_at is not null
-   and (d.status <> 'succeeded' or d.completed_at > s.started_at);
+   and (d.completed_at is null or d.completed_at > s.started_at
+        or d.status <> 'succeeded' and s.agent_name like 'drill\_%');
 
 -- name: wrong_i3_join_input
 -- What a drill's step was given is exactly what each step before it put out.

@@ -13,6 +13,7 @@ from local.drill.doors import Doors, DoorsAwayError
 from local.drill.faults import Plan
 from local.drill.until import Pace, Told, until
 from local.drill.world import World
+from shared.core.canonical import JsonObject
 from shared.core.definitions import WorkflowDef
 
 HANDLE = "@lakucosmetics"
@@ -32,6 +33,7 @@ class Trial:
     fired: int = 0
     notes: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    brief: JsonObject = field(default_factory=lambda: {"handle": HANDLE})
     may_fail: bool = False  # runs need not succeed
     left_out: str = ""  # why it could not be drilled after all
 
@@ -63,7 +65,7 @@ class Trial:
 
     def start(self, slug: str, count: int = 1) -> list[str]:
         """Starts runs, however often the doors are away meanwhile: the key makes asking twice harmless."""
-        body = {"workflow_slug": slug, "handle": HANDLE}
+        body = {"workflow_slug": slug, **self.brief}
 
         def start_one(key: str) -> str:
             run = self._insist(lambda: self.doors.post("/api/dashboard/workflows/run", body, idempotency_key=key))

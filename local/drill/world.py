@@ -130,11 +130,10 @@ class World:
     def continue_process(self, pid: int) -> bool:
         return _send(pid, signal.SIGCONT)
 
-    def end_postgres(self, number: signal.Signals) -> None:
+    def end_postgres(self, number: signal.Signals) -> bool:
         """SIGINT: clients are disconnected; SIGQUIT: as after a crash. The stack starts it again."""
         pid = self.stack.postgres.pid
-        assert pid is not None
-        _send(pid, number)
+        return pid is not None and not self.stack.postgres.has_ended() and _send(pid, number)
 
     def end_doors(self) -> None:
         """SIGTERM for gunicorn, as a new revision would bring it; the stack starts the new one."""
