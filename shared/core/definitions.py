@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.core.canonical import JsonObject, digest_of
+from shared.core.conditions import Join
 
 APPROVAL_NODE = "approval_gate"
 SYNTHESIS_NODE = "synthesis"
 SENTINELS = frozenset({APPROVAL_NODE, SYNTHESIS_NODE})
-FLOW_FIELDS = ("retry", "timeout_s", "budget_usd")
+WORKFLOW_NODE = "workflow"
+FLOW_FIELDS = (
+    *("when", "join", "on_failure", "for_each", "max_parallel", "workflow"),
+    *("retry", "timeout_s", "budget_usd"),
+)
+MOST_PARALLEL = 1000
 LONGEST_TIMEOUT_S = 366 * 86_400.0
 
+OnFailure = Literal["fail", "skip", "continue"]
 Key = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 Slug = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 
@@ -39,7 +46,10 @@ class RetryPolicy(BaseModel):
 class WorkflowStepDef(BaseModel):
     """One step. `agent_name` is a registered agent or a sentinel; `input_map` maps an input field to a path.
 
-    `timeout_s` counts from when the step first began, over all its attempts.
+    `when` is a condition (`conditions.py`); `join` says which ends of the steps before it let it begin, `on_failure`
+    what its own failure does to the run. `for_each` is a path to a list: the step is done once for each item,
+    `max_parallel` at a time. `workflow` is the slug that a step of agent `workflow` runs. `timeout_s` counts from when
+    the step first began, over all its attempts.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -52,6 +62,12 @@ class WorkflowStepDef(BaseModel):
     options: dict[str, Any] = {}
     target_output_field: str | None = None
     approval_required_by: str = "any_workspace_member"
+    when: Annotated[str, Field(min_length=1)] | None = None
+    join: Join = "all"
+    on_failure: OnFailure = "fail"
+    for_each: Annotated[str, Field(min_length=1)] | None = None
+    max_parallel: Annotated[int, Field(ge=1, le=MOST_PARALLEL)] | None = None
+    workflow: Slug | None = None
     retry: RetryPolicy | None = None
     timeout_s: Annotated[float, Field(gt=0, le=LONGEST_TIMEOUT_S)] | None = None
     budget_usd: Annotated[Decimal, Field(gt=0, max_digits=14, decimal_places=8)] | None = None
@@ -59,17 +75,14 @@ class WorkflowStepDef(BaseModel):
     def to_jsonb(self) -> JsonObject:
         """The step as it is stored. A field of the flow that is left out is not written, so that a definition that does
         without it keeps the digest it had before the field existed."""
-        stored = self.model_dump(mode="json")
-        for name in FLOW_FIELDS:
-            if stored[name] == type(self).model_fields[name].default:
-                del stored[name]
-        return stored
+        left_out = {name for name in FLOW_FIELDS if getattr(self, name) == type(self).model_fields[name].default}
+        return self.model_dump(mode="json", exclude=left_out)
 
     @property
     def flow(self) -> JsonObject:
         """The fields that say when and how often the step is done, as far as they are given."""
-        stored = self.model_dump(mode="json", include=set(FLOW_FIELDS), exclude_none=True)
-        return {name: value for name, value in stored.items() if value != type(self).model_fields[name].default}
+        stored = self.to_jsonb() if self.model_fields_set.intersection(FLOW_FIELDS) else {}
+        return {name: stored[name] for name in FLOW_FIELDS if name in stored}
 
     @property
     def title(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from heapq import heapify, heappop, heappush
 
 
@@ -53,7 +53,7 @@ def _a_cycle(depends_on: Mapping[str, Sequence[str]], done: set[str]) -> list[st
     return [*path[path.index(at) :], at]
 
 
-def comes_before(depends_on: Mapping[str, Sequence[str]], name: str, key: str) -> bool:
+def comes_before(depends_on: Mapping[str, Collection[str]], name: str, key: str) -> bool:
     """True if `name` is always done before `key` starts. A direct dependency is answered at once."""
     if name in depends_on[key]:
         return True

@@ -1,14 +1,14 @@
 """What a step is given: brief fields, its options, and what `input_map` points at (DESIGN 9, A018, X18, E028).
 
-A value of `input_map` is `brief.x`, `<step>.output.x`, or text with `{{ … }}` in it. Inside braces a step is named by
-its key or, counted from 1, as `step1`; `.output` may be left out there. A lone reference keeps its type; among other
-text it is written as text. What follows the first name is a JMESPath. A path that leads nowhere is an error.
+A value of `input_map` is `brief.x`, `<step>.output.x`, `item.x`, or text with `{{ … }}` in it. Inside braces a step is
+named by its key or, counted from 1, as `step1`; `.output` may be left out there. A lone reference keeps its type; among
+other text it is written as text. What follows the first name is a JMESPath. A path that leads nowhere is an error.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from shared.core.canonical import Json, JsonObject, canonical_json
 from shared.errors import InputUnresolvedError
 
 BRIEF = "brief"
+ITEM = "item"
 _BRACES = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 _ROOT = re.compile(r"^\s*([A-Za-z_][A-Za-z0-9_]*)\s*(.*?)\s*$", re.DOTALL)
 _NUMBERED = re.compile(r"^step([1-9][0-9]*)$")
@@ -36,7 +37,7 @@ class BadPathError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """One path: `root` is `brief` or a step's key; `rest` is a JMESPath below it, "" for all of it."""
+    """One path: `root` is `brief`, `item` or a step's key; `rest` is a JMESPath below it, "" for all of it."""
 
     text: str
     root: str
@@ -49,7 +50,7 @@ class Reference:
         return found.group(0) if found else None
 
 
-def references_in(value: str, keys: Sequence[str]) -> list[Reference]:
+def references_in(value: str, keys: Collection[str]) -> list[Reference]:
     """Every reference in one `input_map` value. `keys` are the steps in the order of the definition."""
     inside = _BRACES.findall(value)
     if inside:
@@ -57,7 +58,7 @@ def references_in(value: str, keys: Sequence[str]) -> list[Reference]:
     return [_reference(value, keys, in_braces=False)]
 
 
-def by_name(value: str, keys: Sequence[str]) -> str:
+def by_name(value: str, keys: Collection[str]) -> str:
     """The same `input_map` value with `step1` written as that step's key, so that it can be read without the list."""
 
     def named(found: re.Match[str]) -> str:
@@ -71,13 +72,13 @@ def by_name(value: str, keys: Sequence[str]) -> str:
     return _BRACES.sub(named, value)
 
 
-def _reference(text: str, keys: Sequence[str], *, in_braces: bool) -> Reference:
+def _reference(text: str, keys: Collection[str], *, in_braces: bool) -> Reference:
     found = _ROOT.match(text)
     if found is None:
         raise BadPathError("is not a path; write brief.<field>, <step>.output.<field>, or text with {{ … }}")
     root, rest = found.group(1), found.group(2)
-    if root == BRIEF:
-        return _parsed(text, BRIEF, rest)
+    if root in (BRIEF, ITEM):
+        return _parsed(text, root, rest)
     numbered = _NUMBERED.match(root)
     if in_braces and numbered and root not in keys:
         root = _by_number(int(numbered.group(1)), keys)
@@ -90,10 +91,10 @@ def _reference(text: str, keys: Sequence[str], *, in_braces: bool) -> Reference:
     return _parsed(text, root, rest)
 
 
-def _by_number(number: int, keys: Sequence[str]) -> str:
+def _by_number(number: int, keys: Collection[str]) -> str:
     if number > len(keys):
         raise BadPathError(f"names step {number}, but there are {len(keys)}")
-    return keys[number - 1]
+    return list(keys)[number - 1]
 
 
 def _parsed(text: str, root: str, rest: str) -> Reference:
@@ -106,7 +107,7 @@ def _parsed(text: str, root: str, rest: str) -> Reference:
         try:
             jmespath.compile(path)
         except UNREADABLE as wrong:
-            raise BadPathError(f"is not a JMESPath: {_first_line(wrong)}") from wrong
+            raise BadPathError(f"is not a JMESPath: {first_line(wrong)}") from wrong
     return Reference(text=text.strip(), root=root, rest=path)
 
 
@@ -116,26 +117,41 @@ def resolve_inputs(
     options: Mapping[str, Any],
     brief: Mapping[str, Any],
     outputs: Mapping[str, Json],
-    keys: Sequence[str],
+    keys: Collection[str],
+    without_output: Collection[str] = (),
 ) -> JsonObject:
     """The input of one step: the brief's fields, under its options, under what `input_map` points at.
 
-    `outputs` holds the outputs of the steps that are referred to. Raises `InputUnresolvedError`.
+    `outputs` holds the outputs of the steps that are referred to, and the `item` of a step that is one of many. What
+    stands alone and reads from a step `without_output` (it failed or was skipped) is null. Raises
+    `InputUnresolvedError`.
     """
     resolved: JsonObject = {**brief, **options}
+    roots = {BRIEF: dict(brief), **outputs}
     for field, value in input_map.items():
-        resolved[field] = _value(step_key, field, value, {BRIEF: dict(brief), **outputs}, keys)
+        resolved[field] = resolved_value(step_key, field, value, roots, keys, without_output)
     return resolved
 
 
-def _value(step_key: str, field: str, value: str, roots: Mapping[str, Json], keys: Sequence[str]) -> Json:
+def resolved_value(
+    step_key: str,
+    field: str,
+    value: str,
+    roots: Mapping[str, Json],
+    keys: Collection[str],
+    without_output: Collection[str] = (),
+) -> Json:
+    """What one value of an `input_map` (or a `for_each`) points at. Raises `InputUnresolvedError`."""
     try:
         found = references_in(value, keys)
     except BadPathError as wrong:
         raise InputUnresolvedError(step_key, field, value, str(wrong)) from wrong
-    values = [_looked_up(step_key, field, reference, roots) for reference in found]
     spans = list(_BRACES.finditer(value))
-    if not spans or (len(spans) == 1 and spans[0].span() == (0, len(value.strip())) and value == value.strip()):
+    is_alone = not spans or (len(spans) == 1 and spans[0].span() == (0, len(value)))
+    if is_alone and found[0].root in without_output:
+        return None
+    values = [_looked_up(step_key, field, reference, roots) for reference in found]
+    if is_alone:
         return values[0]
     texts = iter(values)
     return _BRACES.sub(lambda _: _as_text(next(texts)), value)
@@ -165,11 +181,12 @@ def _looked_up(step_key: str, field: str, reference: Reference, roots: Mapping[s
         found = jmespath.search(reference.rest, value)
         canonical_json(found)
     except UNREADABLE as wrong:
-        raise nowhere(f"failed: {_first_line(wrong)}") from wrong
+        raise nowhere(f"failed: {first_line(wrong)}") from wrong
     if found is None:
         raise nowhere("leads nowhere")
     return found
 
 
-def _first_line(wrong: Exception) -> str:
+def first_line(wrong: Exception) -> str:
+    """What an error says first, of a length that can be shown."""
     return (str(wrong).splitlines() or [type(wrong).__name__])[0][:200]

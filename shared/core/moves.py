@@ -67,7 +67,13 @@ RUN = Subject(
     _legal(RUN_MOVES),
     (
         Move(None, _R.RUNNING, ("start_run",), EventKind.RUN_STARTED, "somebody asked for it"),
-        Move(_R.RUNNING, _R.SUCCEEDED, ("succeed_step",), EventKind.RUN_COMPLETED, "its last open step has succeeded"),
+        Move(
+            _R.RUNNING,
+            _R.SUCCEEDED,
+            ("succeed_step", "leave_step"),
+            EventKind.RUN_COMPLETED,
+            "its last open step has ended, and none has failed it",
+        ),
         Move(_R.RUNNING, _R.FAILED, ("fail_step",), EventKind.RUN_FAILED, "a step cannot go on"),
         Move(
             _R.RUNNING,
@@ -89,11 +95,14 @@ STEP = Subject(
         Move(None, _S.PENDING, ("start_run",), None, "its run starts, and it waits for other steps"),
         Move(None, _S.QUEUED, ("start_run",), None, "its run starts, and it waits for none"),
         Move(None, _S.SUCCEEDED, ("start_run",), None, "its run repeats an earlier one, whose output it takes over"),
-        Move(_S.PENDING, _S.QUEUED, ("succeed_step",), None, "the last step that it waits for has succeeded"),
+        Move(_S.PENDING, _S.QUEUED, ("succeed_step", "leave_step"), None, "the last step that it waits for has ended"),
         Move(_S.PENDING, _S.SKIPPED, ("fail_step",), _SKIPPED, "a step of its run has failed"),
         Move(_S.PENDING, _S.CANCELLED, ("cancel_run",), _CANCELLED, "its run was cancelled"),
         Move(_S.QUEUED, _S.RUNNING, ("claim_step",), EventKind.STEP_STARTED, "an executor takes it, for one lease"),
         Move(_S.QUEUED, _S.SKIPPED, ("fail_step",), _SKIPPED, "a step of its run has failed"),
+        Move(
+            _S.QUEUED, _S.SKIPPED, ("leave_step",), _SKIPPED, "its `when` is not met, or the steps before it did not do"
+        ),
         Move(_S.QUEUED, _S.CANCELLED, ("cancel_run",), _CANCELLED, "its run was cancelled"),
         Move(_S.RUNNING, _S.RUNNING, ("claim_step",), EventKind.STEP_STARTED, "its lease is over; another takes it"),
         Move(_S.RUNNING, _S.QUEUED, ("retry_step",), EventKind.STEP_RETRYING, "it failed, and trying again may help"),
@@ -102,6 +111,7 @@ STEP = Subject(
         ),
         Move(_S.RUNNING, _S.SUCCEEDED, ("succeed_step",), EventKind.STEP_SUCCEEDED, "its agent has put something out"),
         Move(_S.RUNNING, _S.FAILED, ("fail_step",), EventKind.STEP_FAILED, "it failed, and trying again is no use"),
+        Move(_S.RUNNING, _S.FAILED, ("leave_step",), EventKind.STEP_FAILED, "it failed, and its run goes on"),
         Move(_S.RUNNING, _S.CANCELLED, ("cancel_step",), _CANCELLED, "its run was cancelled while it was at work"),
         Move(_S.RUNNING, _S.WAITING, ("suspend_step",), EventKind.STEP_WAITING, "its agent waits for a signal"),
         Move(_S.RUNNING, _S.QUEUED, ("suspend_step",), EventKind.STEP_WAITING, "the signal had come by then"),
@@ -114,7 +124,9 @@ STEP = Subject(
         ),
         Move(_S.PENDING_APPROVAL, _S.QUEUED, ("decide_gate",), EventKind.GATE_APPROVED, "approved, with nothing to do"),
         Move(_S.PENDING_APPROVAL, _S.QUEUED, ("decide_gate",), EventKind.GATE_REJECTED, "rejected"),
+        Move(_S.WAITING, _S.SKIPPED, ("fail_step",), _SKIPPED, "a step of its run has failed"),
         Move(_S.WAITING, _S.CANCELLED, ("cancel_run",), _CANCELLED, "its run was cancelled"),
+        Move(_S.PENDING_APPROVAL, _S.SKIPPED, ("fail_step",), _SKIPPED, "a step of its run has failed"),
         Move(_S.PENDING_APPROVAL, _S.CANCELLED, ("cancel_run",), _CANCELLED, "its run was cancelled"),
     ),
 )

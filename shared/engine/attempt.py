@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
 
-from shared.core.definitions import RetryPolicy
+from shared.core.definitions import OnFailure, RetryPolicy
 
 ENGINES_OWN = RetryPolicy()
 Ended = Literal["succeeded", "failed", "retrying", "yielded", "cancelled", "not_ours", "waiting", "pending_approval"]
@@ -15,7 +15,8 @@ Ended = Literal["succeeded", "failed", "retrying", "yielded", "cancelled", "not_
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One attempt at one step. `number` is the fence; `started` is this process's own monotonic clock."""
+    """One attempt at one step. `number` is the fence, `failures` came before it; `started` is this process's own
+    monotonic clock."""
 
     workspace_id: UUID
     run_id: UUID
@@ -26,6 +27,7 @@ class Attempt:
     agent_run_id: UUID | None
     started: float
     retry: RetryPolicy = ENGINES_OWN
+    on_failure: OnFailure = "fail"
 
 
 def left_behind(workspace_id: UUID, step: Any) -> Attempt:

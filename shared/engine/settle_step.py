@@ -18,6 +18,7 @@ from shared.core.money import usd
 from shared.core.proposals import ProposedEffect
 from shared.core.scrub import scrubbed
 from shared.engine.attempt import Attempt, Ended, left_behind
+from shared.engine.leave_step import leave_step
 from shared.engine.money import ask_for_money
 from shared.engine.relay import WakeUp, wake_steps
 from shared.engine.retries import class_of, counts, may_try_again, retry_delay_s
@@ -130,7 +131,8 @@ def _compare_costs(attempt: Attempt, of_calls: Decimal, of_agent: Decimal) -> No
 
 
 def fail_or_retry(attempt: Attempt, wrong: EngineError, end: AgentRunEnd | None, rooms: Rooms) -> Ended:
-    """Queues the step again if that may help and tries are left; else fails it, and with it the run."""
+    """Queues the step again if that may help and tries are left; else fails it, and with it the run, unless its
+    definition says otherwise."""
     if isinstance(wrong, RunCancelledError):
         return cancel_attempt(attempt, rooms, end=end)
     if isinstance(wrong, SuspendedError):
@@ -180,13 +182,13 @@ def _tries(attempt: Attempt, wrong: EngineError) -> int:
 
 
 def _fail(attempt: Attempt, wrong: EngineError, end: AgentRunEnd | None, rooms: Rooms) -> Ended:
-    moves: list[Step] = [
-        ("lock_run", {"run_id": attempt.run_id}),
-        ("fail_step", _failure(attempt, wrong, end, rooms.settings)),
-        *_left_open(attempt),
-    ]
-    rows = rooms.store.move_all(attempt.workspace_id, moves)[1]
-    return "failed" if rows else cancel_attempt(attempt, rooms, end=end)
+    failure, closing = _failure(attempt, wrong, end, rooms.settings), _left_open(attempt)
+    if attempt.on_failure == "fail":
+        moves: list[Step] = [("lock_run", {"run_id": attempt.run_id}), ("fail_step", failure), *closing]
+        is_done = bool(rooms.store.move_all(attempt.workspace_id, moves)[1])
+    else:
+        is_done = leave_step(attempt.workspace_id, failure, attempt.on_failure, closing, rooms)
+    return "failed" if is_done else cancel_attempt(attempt, rooms, end=end)
 
 
 def _left_open(attempt: Attempt) -> list[Step]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -10,6 +10,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from shared.core.canonical import Json, JsonObject, digest_of
+from shared.core.conditions import named_in
 from shared.core.definitions import SENTINELS, WorkflowDef, WorkflowStepDef
 from shared.core.graph import execution_order, successors_of
 from shared.core.ids import new_id
@@ -151,7 +152,7 @@ def step_rows(definition: WorkflowDef, fork: Fork | None = None) -> list[JsonObj
     by_key = {step.key: step for step in definition.steps}
     depends_on = {step.key: tuple(dict.fromkeys(step.depends_on)) for step in definition.steps}
     after = successors_of(depends_on)
-    keys = list(by_key)
+    keys = by_key.keys()
     ids = {key: str(new_id()) for key in keys}
     return [
         {
@@ -180,7 +181,7 @@ def _from_earlier(step: EarlierStep) -> JsonObject:
     return {**memory, "taken_from": str(step.step_id), "agent_run_id": agent_run, "output_jsonb": step.output}
 
 
-def _own_part(step: WorkflowStepDef, keys: list[str]) -> JsonObject:
+def _own_part(step: WorkflowStepDef, keys: Collection[str]) -> JsonObject:
     return {
         "input_map": {field: by_name(value, keys) for field, value in step.input_map.items()},
         "options": step.options,
@@ -190,10 +191,14 @@ def _own_part(step: WorkflowStepDef, keys: list[str]) -> JsonObject:
     }
 
 
-def sources_of(step: WorkflowStepDef, keys: list[str]) -> list[str]:
-    """The steps whose outputs this one reads: those its input_map names; a gate and synthesis, all they depend on."""
-    named = (reference.root for value in step.input_map.values() for reference in references_in(value, keys))
-    found = dict.fromkeys(root for root in named if root != BRIEF)
+def sources_of(step: WorkflowStepDef, keys: Collection[str]) -> list[str]:
+    """The steps whose ends this one reads: those its input_map and its condition name, of a sentinel all before it."""
+    found = dict.fromkeys(
+        reference.root for value in step.input_map.values() for reference in references_in(value, keys)
+    )
+    if step.when is not None:
+        found.update(dict.fromkeys(named.root for named in named_in(step.when)))
+    found.pop(BRIEF, None)
     if step.agent_name in SENTINELS:
         found.update(dict.fromkeys(step.depends_on))
     return list(found)

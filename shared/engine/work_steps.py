@@ -1,6 +1,6 @@
 """The work of one request: a step, and the steps that it makes ready, as long as there is time for whole ones.
 
-    claim (one statement) → run the agent → settle (one statement) → wake what became ready, or go on with it here
+    skip, or claim (one statement) → run the agent → settle (one statement) → wake what became ready, or go on with it
 
 No transaction is open while an agent works. Steps that become ready together are claimed together and work side by
 side on one event loop; those that end together are settled together, each in its own statement of one transaction. A
@@ -20,17 +20,18 @@ from uuid import UUID
 
 from shared.agents.base import AgentResult, AgentRunEnd
 from shared.core.canonical import JsonObject
-from shared.core.definitions import APPROVAL_NODE, SENTINELS, SYNTHESIS_NODE, RetryPolicy
+from shared.core.conditions import Skip
+from shared.core.definitions import APPROVAL_NODE, SYNTHESIS_NODE, RetryPolicy
 from shared.core.ids import new_id
-from shared.core.inputs import resolve_inputs
-from shared.core.status import StepStatus
 from shared.engine.attempt import ENGINES_OWN, Attempt, Ended
 from shared.engine.gates import pass_gate
+from shared.engine.leave_step import skip_steps
 from shared.engine.rooms import Rooms
 from shared.engine.run_agent import Found, run_agent
 from shared.engine.settle_step import Success, fail_or_retry, succeed_together
+from shared.engine.step_input import Ready, decided
 from shared.engine.step_log import StepLog
-from shared.errors import EngineError, FenceLostError, LostTooOftenError, TerminalError, TransientError
+from shared.errors import EngineError, FenceLostError, TransientError
 from shared.store.connection import ConstraintError
 from shared.store.documents import as_jsonb
 from shared.store.session import Step
@@ -45,6 +46,7 @@ class StepOutcome(StrEnum):
 
     SUCCEEDED = "succeeded"
     FAILED = "failed"
+    SKIPPED = "skipped"  # its condition is not met, or the steps before it did not do
     RETRYING = "retrying"
     YIELDED = "yielded"  # its time was over before it was done; a task goes on with it
     CANCELLED = "cancelled"
@@ -80,33 +82,52 @@ class Work:
         return self._outcomes
 
     def _start(self, steps: Sequence[Any]) -> None:
-        for step, attempt, given, wrong in self._claimed(steps):
+        """Claims the steps that are to be done, skips the others, and goes on with what the skips make ready."""
+        while steps:
+            verdicts = [(step, decided(step, self._rooms.settings.max_lost_attempts)) for step in steps]
+            self._claim_all([(step, found) for step, found in verdicts if isinstance(found, Ready)])
+            skips = [(step, found) for step, found in verdicts if isinstance(found, Skip)]
+            steps = self._skipped(skips) if skips else ()
+
+    def _skipped(self, skips: Sequence[tuple[Any, Skip]]) -> Sequence[Any]:
+        """Skips the steps, all in one transaction. Returns those to go on with."""
+        follow = self._to_follow([step for step, _ in skips])
+        try:
+            left = skip_steps(self._workspace_id, self._run_id, skips, follow, self._rooms)
+        except UNRECORDED as busy:
+            self._busy.append(busy)
+            return ()
+        for (step, _), is_done in zip(skips, left.is_done, strict=True):
+            self._outcomes[step.id] = StepOutcome.SKIPPED if is_done else StepOutcome.NOT_OURS
+        return left.following
+
+    def _claim_all(self, steps: Sequence[tuple[Any, Ready]]) -> None:
+        if not steps:
+            return
+        for step, attempt, ready in self._claimed(steps):
             if attempt is None:
                 self._outcomes[step.id] = StepOutcome.NOT_OURS
             else:
                 self._under_way += 1
-                self._group.create_task(self._one(step, attempt, given, wrong))
+                self._group.create_task(self._one(step, attempt, ready))
 
-    def _claimed(self, steps: Sequence[Any]) -> list[tuple[Any, Attempt | None, JsonObject, EngineError | None]]:
+    def _claimed(self, steps: Sequence[tuple[Any, Ready]]) -> list[tuple[Any, Attempt | None, Ready]]:
         """Claims the steps, all in one transaction and one network wait; None where somebody else was faster."""
-        resolved = [(step, _new_agent_run(step), *self._input_of(step)) for step in steps]
+        own_ids = [_new_agent_run(step) for step, _ in steps]
         moves: list[Step] = [("lock_run", {"run_id": self._run_id})]
-        moves += [("claim_step", self._claim(step, run_id, given)) for step, run_id, given, _ in resolved]
+        moves += [
+            ("claim_step", self._claim(step, own_id, ready.given))
+            for (step, ready), own_id in zip(steps, own_ids, strict=True)
+        ]
         try:
             _, *rows = self._rooms.store.move_all(self._workspace_id, moves)
         except UNRECORDED as busy:
             self._busy.append(busy)
             return []
         return [
-            (step, self._attempt(step, agent_run_id, claimed), given, wrong)
-            for (step, agent_run_id, given, wrong), claimed in zip(resolved, rows, strict=True)
+            (step, self._attempt(step, own_id, claimed), ready)
+            for (step, ready), own_id, claimed in zip(steps, own_ids, rows, strict=True)
         ]
-
-    def _input_of(self, step: Any) -> tuple[JsonObject, EngineError | None]:
-        lost = step.lost + (step.status == StepStatus.RUNNING)
-        if lost > self._rooms.settings.max_lost_attempts:
-            return {}, LostTooOftenError(f"{lost} executors died doing this step; it is not tried again")
-        return resolved_input(step)
 
     def _claim(self, step: Any, agent_run_id: UUID | None, given: JsonObject) -> JsonObject:
         return {
@@ -132,18 +153,19 @@ class Work:
             number=claimed[0].attempt,
             failures=step.failures,
             agent_run_id=agent_run_id,
+            on_failure=step.definition.get("on_failure", "fail"),
             retry=RetryPolicy(**step.definition["retry"]) if "retry" in step.definition else ENGINES_OWN,
             started=time.monotonic(),
         )
 
-    async def _one(self, step: Any, attempt: Attempt, given: JsonObject, wrong: EngineError | None) -> None:
+    async def _one(self, step: Any, attempt: Attempt, ready: Ready) -> None:
         try:
-            await self._worked(step, attempt, given, wrong)
+            await self._worked(step, attempt, ready)
         except UNRECORDED as busy:
             self._busy.append(busy)
 
-    async def _worked(self, step: Any, attempt: Attempt, given: JsonObject, wrong: EngineError | None) -> None:
-        found, step_log = (wrong, None) if wrong is not None else await self._done(step, attempt, given)
+    async def _worked(self, step: Any, attempt: Attempt, ready: Ready) -> None:
+        found, step_log = (ready.wrong, None) if ready.wrong else await self._done(step, attempt, ready.given)
         end = step_log.end if step_log else None
         if isinstance(found, AgentResult):
             report = found.output.get("report_md") if step.agent_name == SYNTHESIS_NODE else None
@@ -200,30 +222,3 @@ class Work:
 def _new_agent_run(step: Any) -> UUID | None:
     """A gate is no agent, and has no agent run (C011)."""
     return None if step.agent_name == APPROVAL_NODE else new_id()
-
-
-def resolved_input(step: Any) -> tuple[JsonObject, EngineError | None]:
-    """The step's input; or why there is none. That is a failure of the step, so it is claimed all the same."""
-    sources = step.sources or []
-    outputs = {source["key"]: source["output"] for source in sources if source["output"] is not None}
-    own = step.definition
-    try:
-        given = resolve_inputs(
-            step.key, own["input_map"], own["options"], step.brief_jsonb, outputs, [s["key"] for s in sources]
-        )
-    except TerminalError as wrong:
-        return {}, wrong
-    if step.agent_name in SENTINELS:
-        given = {**given, **_what_came_before(step, sources)}
-    return given, None
-
-
-def _what_came_before(step: Any, sources: list[JsonObject]) -> JsonObject:
-    return {
-        "workflow": step.workflow,
-        "brief": step.brief_jsonb,
-        "upstream": {
-            source["key"]: {name: source[name] for name in ("agent_name", "label", "status", "output")}
-            for source in sources
-        },
-    }

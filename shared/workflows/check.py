@@ -9,13 +9,14 @@ from pydantic import BaseModel, ValidationError
 
 from shared.agents.registry import AGENT_REGISTRY
 from shared.core.canonical import Json
-from shared.core.definitions import APPROVAL_NODE, SENTINELS, SYNTHESIS_NODE, WorkflowDef, WorkflowStepDef
-from shared.core.graph import CycleError, comes_before, execution_order
-from shared.core.inputs import BRIEF, BadPathError, Reference, references_in
-from shared.errors import InvalidDefinitionError, InvalidInputError, retryable_classes
+from shared.core.definitions import APPROVAL_NODE, SENTINELS, WORKFLOW_NODE, WorkflowDef, WorkflowStepDef
+from shared.core.graph import CycleError, execution_order
+from shared.core.inputs import BRIEF, ITEM, BadPathError, Reference, references_in
+from shared.errors import InvalidDefinitionError, InvalidInputError
+from shared.workflows.check_flow import DEPENDS_ON, Before, check_field, check_flow
 
-RESERVED_KEYS = frozenset({BRIEF, "workflow", "upstream"})
-DEPENDS_ON = "depends_on"
+BUILT_IN = SENTINELS | {WORKFLOW_NODE}
+RESERVED_KEYS = frozenset({BRIEF, ITEM, "workflow", "upstream"})
 OWN_FIELDS = frozenset({"handle", "target_type", "notes", "brand_id", "dataset", "budget_usd"})
 
 
@@ -40,23 +41,25 @@ def check_definition(definition: WorkflowDef) -> None:
         raise InvalidDefinitionError(twice, "key", "is used by two steps")
     for step in definition.steps:
         _check_names(step, known)
-        _check_retry(step)
     depends_on = {step.key: step.depends_on for step in definition.steps}
     try:
         execution_order(depends_on)
     except CycleError as cycle:
         raise InvalidDefinitionError(cycle.keys[0], DEPENDS_ON, f"a cycle: {cycle}") from cycle
-    agents = {step.key: step.agent_name for step in definition.steps}
+    before = Before.of(definition)
     for step in definition.steps:
-        _check_paths(step, keys, depends_on, agents)
+        check_flow(step, before)
+        _check_paths(step, before)
 
 
 def _check_names(step: WorkflowStepDef, known: set[str]) -> None:
     if step.key in RESERVED_KEYS:
         raise InvalidDefinitionError(step.key, "key", "is a reserved name")
-    if step.agent_name not in AGENT_REGISTRY and step.agent_name not in SENTINELS:
-        allowed = ", ".join([*sorted(AGENT_REGISTRY), *sorted(SENTINELS)])
+    if step.agent_name not in AGENT_REGISTRY and step.agent_name not in BUILT_IN:
+        allowed = ", ".join([*sorted(AGENT_REGISTRY), *sorted(BUILT_IN)])
         raise InvalidDefinitionError(step.key, "agent_name", f"unknown agent: {step.agent_name}; there are: {allowed}")
+    if step.agent_name == WORKFLOW_NODE:
+        raise InvalidDefinitionError(step.key, "agent_name", "sub-workflows are not available yet")
     if step.agent_name == APPROVAL_NODE:
         raise InvalidDefinitionError(step.key, "agent_name", "approval gates are not available yet")
     for name in step.depends_on:
@@ -66,43 +69,26 @@ def _check_names(step: WorkflowStepDef, known: set[str]) -> None:
             raise InvalidDefinitionError(step.key, DEPENDS_ON, "names itself")
 
 
-def _check_retry(step: WorkflowStepDef) -> None:
-    known = retryable_classes()
-    for name in (step.retry.on if step.retry else None) or ():
-        if name not in known:
-            told = f"no failure of class {name!r} is tried again; there are: {', '.join(sorted(known))}"
-            raise InvalidDefinitionError(step.key, "retry.on", told)
-
-
-def _check_paths(
-    step: WorkflowStepDef, keys: list[str], depends_on: dict[str, tuple[str, ...]], agents: dict[str, str]
-) -> None:
+def _check_paths(step: WorkflowStepDef, before: Before) -> None:
     for field, value in step.input_map.items():
         where = f"input_map.{field}"
         try:
-            found = references_in(value, keys)
+            found = references_in(value, before.steps)
         except BadPathError as wrong:
             raise InvalidDefinitionError(step.key, where, f"path {value!r} {wrong}") from wrong
         for reference in found:
             if reference.root == BRIEF:
                 continue
-            if not comes_before(depends_on, reference.root, step.key):
-                told = (
-                    f"path {reference.text!r} needs {reference.root!r} to be done before, but it is not in depends_on"
-                )
-                raise InvalidDefinitionError(step.key, where, told)
-            _check_output(step, where, reference, agents[reference.root])
+            if reference.root == ITEM:
+                raise InvalidDefinitionError(step.key, where, f"path {value!r}: only a for_each step has an item")
+            before.check(step, where, reference.text, reference.root)
+            _check_output(step, where, reference, before.steps[reference.root])
 
 
-def _check_output(step: WorkflowStepDef, where: str, reference: Reference, agent_name: str) -> None:
-    """The first name below `<step>.output` must be a field of that agent's output."""
-    field = reference.first_field
-    if field is None:
-        return
-    fields = {"report_md"} if agent_name == SYNTHESIS_NODE else set(AGENT_REGISTRY[agent_name].Output.model_fields)
-    if fields and field not in fields:
-        told = f"path {reference.text!r}: {agent_name} puts out no {field!r}; it puts out: {', '.join(sorted(fields))}"
-        raise InvalidDefinitionError(step.key, where, told)
+def _check_output(step: WorkflowStepDef, where: str, reference: Reference, source: WorkflowStepDef) -> None:
+    """The first name below `<step>.output` must be a field of what that step puts out."""
+    if reference.first_field is not None:
+        check_field(step, where, reference.text, source, reference.first_field)
 
 
 def check_brief(definition: WorkflowDef, brief: Mapping[str, Any], fields: Iterable[str]) -> None:
@@ -126,7 +112,7 @@ def check_brief(definition: WorkflowDef, brief: Mapping[str, Any], fields: Itera
 
 
 def _read_from_brief(step: WorkflowStepDef, definition: WorkflowDef) -> list[str]:
-    keys = [other.key for other in definition.steps]
+    keys = {other.key: other for other in definition.steps}
     found = [reference for value in step.input_map.values() for reference in references_in(value, keys)]
     return [reference.first_field for reference in found if reference.root == BRIEF and reference.first_field]
 

@@ -59,6 +59,20 @@ def test_seeded_workflows_are_right() -> None:
             "steps.b.input_map.x",
             "puts out no 'nonsense'",
         ),
+        ([step("a", input_map={"x": "item.name"})], "steps.a.input_map.x", "only a for_each step has an item"),
+        ([step("a", when="brief.x > 100")], "steps.a.when", "a number or true in backticks: `100`"),
+        ([step("a", when="brief.x = 'y'")], "steps.a.when", "is not a JMESPath"),
+        ([step("a"), step("b", "a", when='a.status == "failed"')], "steps.b.when", "text is written 'like this'"),
+        ([step("a"), step("b", "a", when="a.x == 'y'")], "steps.b.when", "must read a.output or a.status"),
+        ([step("a"), step("b", "a", when="!a.output.x")], "steps.b.when", "write !(…) around a path"),
+        ([step("a"), step("b", "a", when="length(@) > `1`")], "steps.b.when", "must name brief or a step"),
+        ([step("a"), step("b", when="a.output.x")], "steps.b.when", "depends_on"),
+        ([step("b", when="z.output.x")], "steps.b.when", "names no step 'z'"),
+        (
+            [step("a", agent="account_health"), step("b", "a", when="a.output.nonsense > `1`")],
+            "steps.b.when",
+            "puts out no 'nonsense'",
+        ),
     ],
 )
 def test_a_wrong_definition_names_step_and_field(steps: list[Any], field: str, told: str) -> None:

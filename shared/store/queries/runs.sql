@@ -112,7 +112,18 @@ select id, workflow_slug, status, paused_at, fork_kind, forked_from_run_id, step
 select s.id, s.idx, s.key, s.agent_name, s.label, s.status, s.depends_on, s.attempt, s.failures, s.waiting_on,
        coalesce(a.input_jsonb, s.input_jsonb) as input_jsonb, coalesce(a.output_jsonb, s.output_jsonb) as output_jsonb,
        s.taken_from, s.agent_run_id, s.cost_usd, s.latency_ms, s.error_class, s.error_message, s.not_before, s.queued_at,
-       s.started_at, s.completed_at
+       s.started_at, s.completed_at,
+       case when cardinality(s.depends_on) > 1 then (
+           select jsonb_build_object('policy', coalesce(s.definition->>'join', 'all'), 'expected', sum(ends.n),
+                      'received', coalesce(jsonb_object_agg(ends.status, ends.keys) filter (where ends.is_final), '{}'),
+                      'awaited', coalesce(jsonb_object_agg(ends.status, ends.keys) filter (where not ends.is_final), '{}'))
+             from (select u.status, u.completed_at is not null as is_final, count(*)::int as n,
+                          jsonb_agg(u.key order by u.idx) as keys
+                     from tiktok_workflow_steps u
+                    where u.workspace_id = s.workspace_id and u.workflow_run_id = s.workflow_run_id
+                      and u.key = any (s.depends_on)
+                    group by 1, 2) ends)
+       end as joins
   from tiktok_workflow_steps s
   left join tiktok_agent_runs a on a.workspace_id = s.workspace_id and a.id = s.agent_run_id
  where s.workflow_run_id = :run_id::uuid

@@ -6,7 +6,8 @@
 -- What the sources put out cannot change any more: they are final, or the step would not be queued.
 select s.id, r.id as run_id, s.key, s.agent_name, s.label, s.definition, s.status, s.attempt, s.failures, s.lost,
        extract(epoch from now() - s.started_at)::float8 as age_s,
-       s.successors, s.agent_run_id, r.status as run_status, r.brief_jsonb, r.brief_id, r.trigger_type, r.trigger_event_id,
+       s.successors, s.agent_run_id, cardinality(s.depends_on) as expected, s.failed_before, s.skipped_before,
+       r.status as run_status, r.brief_jsonb, r.brief_id, r.trigger_type, r.trigger_event_id,
        c.can_claim,
        r.status <> 'running' and s.status = 'running' and s.leased_until < now() as is_left_over,
        r.status = 'running' and s.status = 'running' and s.cancel_requested_at is not null as is_to_cancel,
@@ -114,8 +115,8 @@ with run as (
            status = case when s.waiting_on = 1 then 'queued' else s.status end,
            queued_at = case when s.waiting_on = 1 then now() end
       from step cross join unnest(step.successors) as successor(id)
-     where s.workspace_id = step.workspace_id and s.id = successor.id and s.status = 'pending'
-       and length(successor.id::text) = 36 -- always true: it makes the planner expect few, and go by the primary key
+     where s.workspace_id = step.workspace_id and s.id = successor.id and s.status in ('pending', 'waiting')
+       and s.waiting_on > 0 and length(successor.id::text) = 36 -- always true: it makes the planner expect few, and go by the primary key
     returning s.workspace_id, s.id, s.workflow_run_id, s.status, s.attempt
 ), waking as (
     insert into tiktok_wake_ups (workspace_id, step_id, workflow_run_id, wake_at)
@@ -162,7 +163,8 @@ select moved.status as run_status, step.cost_usd,
   from step, moved;
 
 -- name: fail_step
--- A step that cannot go on fails its run: what has not begun is skipped, what runs may finish but starts nothing.
+-- A step that cannot go on fails its run: what is not at work is skipped, what is may finish
+-- but starts nothing.
 with run as (
     select workspace_id, id, version, status from tiktok_workflow_runs where id = :run_id::uuid
 ), calls as (
@@ -186,11 +188,16 @@ with run as (
 ), skipped as (
     update tiktok_workflow_steps s
        set status = 'skipped', completed_at = now(), error_class = 'run_failed',
-           error_message = 'not begun: step ' || quote_literal(step.key) || ' failed'
+           error_message = case when s.attempt = 0 then 'not begun: step ' else 'given up: step ' end
+                           || quote_literal(step.key) || ' failed',
+           cost_usd = case when s.attempt = 0 then s.cost_usd
+                           else (select coalesce(sum(c.cost_usd), 0) from tiktok_agent_steps c
+                                  where c.workspace_id = s.workspace_id and c.workflow_run_id = s.workflow_run_id
+                                    and c.step_id = s.id) end
       from step
      where s.workspace_id = step.workspace_id and s.workflow_run_id = step.workflow_run_id
-       and s.status in ('pending', 'queued')
-    returning s.workspace_id, s.id, s.key, s.label, s.agent_name, s.idx
+       and s.status in ('pending', 'queued', 'waiting', 'pending_approval')
+    returning s.workspace_id, s.id, s.key, s.label, s.agent_name, s.idx, s.cost_usd
 ), awake as (
     delete from tiktok_wake_ups w
      using (select workspace_id, id from step union all select workspace_id, id from skipped) ended
@@ -206,7 +213,8 @@ with run as (
            error_message = case when run.status = 'running'
                                 then 'step ' || quote_literal(step.key) || ': ' || :error_message::text
                                 else r.error_message end,
-           total_cost_usd = coalesce(r.total_cost_usd, 0) + step.cost_usd,
+           total_cost_usd = coalesce(r.total_cost_usd, 0) + step.cost_usd
+                            + (select coalesce(sum(skipped.cost_usd), 0) from skipped),
            total_latency_ms = coalesce(r.total_latency_ms, (extract(epoch from now() - r.started_at) * 1000)::bigint)
       from step, run
      where r.id = :run_id::uuid

@@ -1,0 +1,83 @@
+"""What a step that is ready comes to before it is claimed: it is skipped, or done with an input, or fails for want of
+one. All of it follows from rows that cannot change any more, so whoever looks again decides the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from shared.core.canonical import Json, JsonObject
+from shared.core.conditions import Skip, holds, joined
+from shared.core.definitions import SENTINELS
+from shared.core.inputs import BadPathError, resolve_inputs
+from shared.core.status import StepStatus
+from shared.errors import EngineError, InputUnresolvedError, LostTooOftenError, TerminalError
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A step to claim. `wrong` says why it has no input: a failure of the step, which is claimed all the same."""
+
+    given: JsonObject
+    wrong: EngineError | None = None
+
+
+def decided(step: Any, max_lost_attempts: int) -> Ready | Skip:
+    """What to do with a loaded step. Whether it is done at all is asked once, before its first attempt."""
+    lost = step.lost + (step.status == StepStatus.RUNNING)
+    if lost > max_lost_attempts:
+        return Ready({}, LostTooOftenError(f"{lost} executors died doing this step; it is not tried again"))
+    try:
+        skip = _skip(step) if step.attempt == 0 else None
+        return skip or Ready(resolved_input(step))
+    except TerminalError as wrong:
+        return Ready({}, wrong)
+
+
+def _skip(step: Any) -> Skip | None:
+    own = step.definition
+    if step.failed_before or step.skipped_before:
+        skip = joined(own.get("join", "all"), step.expected, step.failed_before, step.skipped_before)
+        if skip is not None:
+            return skip
+    condition = own.get("when")
+    if condition is None:
+        return None
+    ends = {source["key"]: {"output": source["output"], "status": source["status"]} for source in step.sources or ()}
+    try:
+        if holds(condition, step.brief_jsonb, ends):
+            return None
+    except BadPathError as wrong:
+        raise InputUnresolvedError(step.key, "when", condition, str(wrong)) from wrong
+    return Skip("condition_false", f"not begun: its condition is not met: {condition}", "skip")
+
+
+def resolved_input(step: Any) -> JsonObject:
+    """The input of a loaded step. Raises `InputUnresolvedError`."""
+    own = step.definition
+    outputs, without_output = sources_of(step)
+    keys = outputs.keys() | without_output
+    given = resolve_inputs(step.key, own["input_map"], own["options"], step.brief_jsonb, outputs, keys, without_output)
+    if step.agent_name in SENTINELS:
+        given = {**given, **_what_came_before(step, step.sources or [])}
+    return given
+
+
+def sources_of(step: Any) -> tuple[dict[str, Json], frozenset[str]]:
+    """The outputs that a loaded step reads, by key; and the keys of the steps that ended without one."""
+    sources = step.sources or []
+    outputs = {source["key"]: source["output"] for source in sources if source["output"] is not None}
+    without = (source["key"] for source in sources if source["status"] != StepStatus.SUCCEEDED)
+    return outputs, frozenset(without)
+
+
+def _what_came_before(step: Any, sources: list[Mapping[str, Json]]) -> JsonObject:
+    return {
+        "workflow": step.workflow,
+        "brief": step.brief_jsonb,
+        "upstream": {
+            source["key"]: {name: source[name] for name in ("agent_name", "label", "status", "output")}
+            for source in sources
+        },
+    }

@@ -1,0 +1,88 @@
+-- The flow of steps that are not plain: what is skipped, what may fail, what is done for each of many items.
+
+-- name: leave_step
+-- Ends a step without success, and its run goes on: it was skipped before it began, or it failed and its definition says
+-- that its run need not. The steps behind it are counted down as by succeed_step, and hear what it came to. A failure is
+-- guarded by the fence; a skip finds the step queued, as it was loaded.
+with run as (
+    select workspace_id, id, version, status, steps_open from tiktok_workflow_runs
+     where id = :run_id::uuid and (status = 'running' or :is_failure::boolean)
+), calls as (
+    select coalesce(sum(cost_usd), 0) as cost_usd from tiktok_agent_steps
+     where workflow_run_id = :run_id::uuid and step_id = :step_id::uuid
+), step as (
+    update tiktok_workflow_steps s
+       set status = case when :is_failure::boolean then 'failed' else 'skipped' end::step_status,
+           cost_usd = calls.cost_usd, latency_ms = :latency_ms::bigint, leased_until = null, completed_at = now(),
+           failures = s.failures + case when :is_failure::boolean then 1 else 0 end,
+           error_class = :error_class::text, error_message = :error_message::text
+      from run, calls
+     where s.workspace_id = run.workspace_id and s.id = :step_id::uuid and s.attempt = :attempt::int
+       and s.status = case when :is_failure::boolean then 'running' else 'queued' end::step_status
+       and s.cancel_requested_at is null
+    returning s.workspace_id, s.id, s.workflow_run_id, s.key, s.label, s.agent_name, s.status, s.attempt, s.successors,
+              s.cost_usd
+), agent_run as (
+    update tiktok_agent_runs a
+       set status = 'failed', cost_usd = :agent_cost_usd::numeric, latency_ms = :latency_ms::bigint,
+           error_message = :agent_error::text, completed_at = now()
+      from step where a.workspace_id = step.workspace_id and a.id = :agent_run_id::uuid
+    returning a.id
+), counted as (
+    update tiktok_workflow_steps s
+       set waiting_on = s.waiting_on - 1,
+           failed_before = s.failed_before + case when :hears::text = 'failure' then 1 else 0 end,
+           skipped_before = s.skipped_before + case when :hears::text = 'skip' then 1 else 0 end,
+           status = case when s.waiting_on = 1 then 'queued' else s.status end,
+           queued_at = case when s.waiting_on = 1 then now() end
+      from step cross join unnest(step.successors) as successor(id)
+     where s.workspace_id = step.workspace_id and s.id = successor.id and s.status in ('pending', 'waiting')
+       and s.waiting_on > 0 and length(successor.id::text) = 36 -- as in succeed_step
+    returning s.workspace_id, s.id, s.workflow_run_id, s.status, s.attempt
+), waking as (
+    insert into tiktok_wake_ups (workspace_id, step_id, workflow_run_id, wake_at)
+    select workspace_id, id, workflow_run_id, now() + make_interval(secs => :grace_s::float8)
+      from counted where status = 'queued'
+), awake as (
+    delete from tiktok_wake_ups w using step where w.workspace_id = step.workspace_id and w.step_id = step.id
+), end_of_run as (
+    select run.steps_open = 1 and run.status = 'running' as is_end from run
+), moved as (
+    update tiktok_workflow_runs r
+       set version = r.version + 1 + (select count(*) from agent_run)::int + case when is_end then 1 else 0 end,
+           steps_open = r.steps_open - 1,
+           status = case when is_end then 'succeeded' else r.status end,
+           completed_at = case when is_end then now() else r.completed_at end,
+           total_cost_usd = coalesce(r.total_cost_usd, 0) + step.cost_usd,
+           total_latency_ms = case when is_end then (extract(epoch from now() - r.started_at) * 1000)::bigint
+                                   else r.total_latency_ms end
+      from step, end_of_run
+     where r.id = :run_id::uuid
+    returning r.status, r.total_cost_usd
+), events as (
+    select 1 as place, 'agent_run.failed' as kind,
+           jsonb_build_object('step_id', step.id, 'key', step.key, 'agent_name', step.agent_name, 'status', 'failed',
+                              'attempt', step.attempt, 'agent_run_id', agent_run.id) as payload
+      from step, agent_run
+    union all
+    select 2, case when :is_failure::boolean then 'workflow_step.failed' else 'workflow_step.skipped' end,
+           jsonb_build_object('step_id', step.id, 'key', step.key, 'label', step.label, 'agent_name', step.agent_name,
+                              'status', step.status, 'attempt', step.attempt, 'error_class', :error_class::text,
+                              'error', left(:error_message::text, 2000), 'cost_usd', step.cost_usd)
+      from step
+    union all
+    select 3, 'workflow_run.completed',
+           jsonb_build_object('status', moved.status, 'total_cost_usd', moved.total_cost_usd)
+      from moved, end_of_run where is_end
+), told as (
+    insert into tiktok_outbox (workspace_id, subject_id, seq, kind, payload)
+    select run.workspace_id, run.id, run.version + (row_number() over (order by place))::int, kind, payload
+      from events, run
+), heard as (
+    select pg_notify('run_ended', step.workflow_run_id::text) from step, end_of_run where is_end
+)
+select moved.status as run_status, step.cost_usd,
+       (select jsonb_agg(jsonb_build_array(counted.id, counted.attempt))
+          from counted where counted.status = 'queued') as ready,
+       (select count(*) from heard) as heard
+  from step, moved;

@@ -1,0 +1,91 @@
+"""Checks the fields of a step that say when and how often it is done: retries, conditions, items, sub-workflows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from shared.agents.registry import AGENT_REGISTRY
+from shared.core.conditions import Named, named_in
+from shared.core.definitions import SYNTHESIS_NODE, WorkflowDef, WorkflowStepDef
+from shared.core.graph import comes_before
+from shared.core.inputs import BRIEF, BadPathError
+from shared.errors import InvalidDefinitionError, retryable_classes
+
+DEPENDS_ON = "depends_on"
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """Which steps are there, and which come before which."""
+
+    steps: Mapping[str, WorkflowStepDef]
+    depends_on: Mapping[str, frozenset[str]]
+
+    @classmethod
+    def of(cls, definition: WorkflowDef) -> Before:
+        return cls(
+            {step.key: step for step in definition.steps},
+            {step.key: frozenset(step.depends_on) for step in definition.steps},
+        )
+
+    def check(self, step: WorkflowStepDef, field: str, path: str, root: str) -> None:
+        """Raises unless what `path` names has always ended before the step begins."""
+        if not comes_before(self.depends_on, root, step.key):
+            told = f"path {path!r} needs {root!r} to be done before, but it is not in {DEPENDS_ON}"
+            raise InvalidDefinitionError(step.key, field, told)
+
+
+def check_flow(step: WorkflowStepDef, before: Before) -> None:
+    """Raises `InvalidDefinitionError` for the first field that is wrong."""
+    _check_retry(step)
+    _check_when(step, before)
+    for field in ("for_each", "max_parallel", "workflow"):
+        if getattr(step, field) is not None:
+            raise InvalidDefinitionError(step.key, field, "is not available yet")
+
+
+def _check_retry(step: WorkflowStepDef) -> None:
+    known = retryable_classes()
+    for name in (step.retry.on if step.retry else None) or ():
+        if name not in known:
+            told = f"no failure of class {name!r} is tried again; there are: {', '.join(sorted(known))}"
+            raise InvalidDefinitionError(step.key, "retry.on", told)
+
+
+def _check_when(step: WorkflowStepDef, before: Before) -> None:
+    if step.when is None:
+        return
+    try:
+        found = named_in(step.when)
+    except BadPathError as wrong:
+        raise InvalidDefinitionError(step.key, "when", f"{step.when!r} {wrong}") from wrong
+    for named in found:
+        if named.root != BRIEF:
+            _check_named(step, named, before)
+
+
+def _check_named(step: WorkflowStepDef, named: Named, before: Before) -> None:
+    assert step.when is not None
+    if named.root not in before.steps:
+        told = f"{step.when!r} names no step {named.root!r}; text is written 'like this'"
+        raise InvalidDefinitionError(step.key, "when", told)
+    before.check(step, "when", step.when, named.root)
+    if named.part == "output" and named.field is not None:
+        check_field(step, "when", step.when, before.steps[named.root], named.field)
+
+
+def check_field(step: WorkflowStepDef, where: str, path: str, source: WorkflowStepDef, field: str) -> None:
+    """Raises if `path` reads a field that the step `source` does not put out."""
+    fields = _fields_of(source)
+    if fields and field not in fields:
+        told = f"path {path!r}: {source.agent_name} puts out no {field!r}; it puts out: {', '.join(sorted(fields))}"
+        raise InvalidDefinitionError(step.key, where, told)
+
+
+def _fields_of(source: WorkflowStepDef) -> set[str]:
+    """The fields of what a step puts out; none if that is not known."""
+    if source.agent_name == SYNTHESIS_NODE:
+        return {"report_md"}
+    agent = AGENT_REGISTRY.get(source.agent_name)
+    return set(agent.Output.model_fields) if agent else set()
