@@ -22,7 +22,7 @@ from shared.engine.sweep import sweep
 from shared.engine.work_steps import StepOutcome
 from shared.errors import ConflictError, NotFoundError
 from shared.store.session import Store
-from tests.support.queues import HeldQueue
+from tests.support.queues import HeldQueue, Outcome
 from tests.support.runs import events_of, started, step, steps_of, workflow
 from tests.support.stopping import HookedStore, Point, at_once, calling_agent
 
@@ -106,7 +106,7 @@ def test_no_call_is_begun_after_the_cancel(rooms: Rooms, queue: HeldQueue, works
     assert found["error_class"] == "run_cancelled"
 
 
-def during(point: Point, rooms: Rooms, queue: HeldQueue, do: Callable[[], object]) -> tuple[StepOutcome, float]:
+def during(point: Point, rooms: Rooms, queue: HeldQueue, do: Callable[[], object]) -> tuple[Outcome, float]:
     """Does something while a call of the step is under way. How the step ended, and how long after."""
     wake = queue.held.pop(0)
     (working,) = at_once([lambda: queue.deliver(wake, rooms)])

@@ -18,7 +18,7 @@ from shared.errors import InvalidDefinitionError, StoreBusyError
 from shared.store.session import Step, Store
 from shared.store.wire import Row
 from shared.workflows.check import check_definition
-from tests.support.queues import HeldQueue
+from tests.support.queues import HeldQueue, Outcome
 from tests.support.runs import events_of, started, step, steps_of, workflow
 from tests.support.stopping import Point, calling_agent
 
@@ -33,10 +33,10 @@ def with_settings(rooms: Rooms, **changes: Any) -> Rooms:
     return replace(rooms, settings=rooms.settings.model_copy(update=changes))
 
 
-def outcomes_of(queue: HeldQueue, rooms: Rooms) -> list[StepOutcome]:
+def outcomes_of(queue: HeldQueue, rooms: Rooms) -> list[Outcome]:
     """Delivers each wake-up when it is due, until nothing is left; what they came to, but for those that came too late
     to do anything."""
-    found: list[StepOutcome] = []
+    found: list[Outcome] = []
     while queue.held:
         found.append(queue.deliver_when_due(queue.held.pop(0), rooms))
     return [outcome for outcome in found if outcome != StepOutcome.DONE_BEFORE]

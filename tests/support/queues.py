@@ -8,10 +8,14 @@ from datetime import datetime
 from uuid import UUID
 
 from shared.core.canonical import JsonObject
+from shared.engine.do_effect import EffectOutcome, EffectTask, do_effect
 from shared.engine.execute_step import StepTask, execute_step
+from shared.engine.relay import EFFECT_PATH
 from shared.engine.rooms import Rooms
 from shared.engine.work_steps import StepOutcome
 from shared.queue.tasks import DEFAULT_DEADLINE_S, Wake
+
+Outcome = StepOutcome | EffectOutcome
 
 
 class HeldQueue:
@@ -38,31 +42,34 @@ class HeldQueue:
                 self.names.add(item.task_id)
                 self.held.append(item)
 
-    def deliver(self, wake: Wake, rooms: Rooms) -> StepOutcome:
+    def deliver(self, wake: Wake, rooms: Rooms) -> Outcome:
+        if wake.url_path == EFFECT_PATH:
+            effect = EffectTask(*(UUID(wake.body[name]) for name in ("workspace_id", "run_id", "effect_id")))
+            return do_effect(effect, rooms)
         task = StepTask(*(UUID(wake.body[name]) for name in ("workspace_id", "run_id", "step_id")))
         return execute_step(task, rooms)
 
-    def deliver_when_due(self, wake: Wake, rooms: Rooms, *, most: int = 10_000) -> StepOutcome:
+    def deliver_when_due(self, wake: Wake, rooms: Rooms, *, most: int = 10_000) -> Outcome:
         """Delivers again and again until the step is due: for delays of a few milliseconds."""
         for _ in range(most):
             outcome = self.deliver(wake, rooms)
-            if outcome != StepOutcome.NOT_DUE:
+            if outcome not in (StepOutcome.NOT_DUE, EffectOutcome.NOT_DUE):
                 return outcome
         raise AssertionError(f"not due after {most} deliveries")
 
-    def deliver_all(self, rooms: Rooms, *, most: int = 10_000) -> list[StepOutcome]:
+    def deliver_all(self, rooms: Rooms, *, most: int = 10_000) -> list[Outcome]:
         """Delivers in order until nothing is left."""
-        outcomes: list[StepOutcome] = []
+        outcomes: list[Outcome] = []
         for _ in range(most):
             if not self.held:
                 return outcomes
             outcomes.append(self.deliver(self.held.pop(0), rooms))
         raise AssertionError(f"still {len(self.held)} wake-ups after {most} deliveries")
 
-    def deliver_shuffled(self, rooms: Rooms, seed: int, *, most: int = 10_000) -> list[StepOutcome]:
+    def deliver_shuffled(self, rooms: Rooms, seed: int, *, most: int = 10_000) -> list[Outcome]:
         """Delivers in random order, each wake-up two or three times."""
         chance = random.Random(seed)
-        outcomes: list[StepOutcome] = []
+        outcomes: list[Outcome] = []
         waiting: list[Wake] = []
         for _ in range(most):
             while self.held:

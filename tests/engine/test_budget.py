@@ -1,0 +1,141 @@
+"""Caps on model money: the worst case is held before a call, and no interleaving exceeds a cap."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from shared.agents.base import AgentContext, AgentResult, BaseAgent
+from shared.agents.registry import AGENT_REGISTRY
+from shared.core.status import CallKind
+from shared.engine.decide import Decision, decide
+from shared.engine.read_run import read_run
+from shared.engine.rooms import Rooms
+from shared.errors import InvalidInputError
+from shared.trace.calls import Answer, Call
+from shared.trace.journal import journaled
+from tests.support.agents import Anything
+from tests.support.queues import HeldQueue
+from tests.support.runs import started, step, steps_of, workflow
+
+SPENDING = workflow(step("spend", agent="spending", input_map={"calls": "brief.calls"}), step("after", "spend"))
+
+
+class SpendingAgent(BaseAgent):
+    """Makes `calls` calls side by side; each may cost 5 cents and costs 3."""
+
+    name = "spending"
+    Input = Anything
+    Output = Anything
+    asked = 0
+
+    async def _execute(self, ctx: AgentContext) -> AgentResult:
+        async def one(number: int) -> Answer:
+            async def act() -> Answer:
+                type(self).asked += 1
+                await asyncio.sleep(0)
+                return Answer(output=number, cost_usd=Decimal("0.03"))
+
+            call = Call(CallKind.LLM, "spend", {"n": number}, billable=True, ceiling_usd=Decimal("0.05"))
+            return await journaled(call, act)
+
+        answers = await asyncio.gather(*(one(number) for number in range(ctx.input["calls"])))
+        return AgentResult(output={"n": len(answers)}, cost_usd=sum((a.cost_usd for a in answers), Decimal(0)))
+
+
+@pytest.fixture
+def spender() -> Iterator[type[SpendingAgent]]:
+    SpendingAgent.asked = 0
+    AGENT_REGISTRY[SpendingAgent.name] = SpendingAgent
+    yield SpendingAgent
+    del AGENT_REGISTRY[SpendingAgent.name]
+
+
+def spending(rooms: Rooms, queue: HeldQueue, workspace: UUID, calls: int, budget: str | None) -> UUID:
+    given = None if budget is None else Decimal(budget)
+    run = started(SPENDING, workspace, rooms, brief={"calls": calls}, budget_usd=given)
+    queue.deliver_all(rooms)
+    return run.run_id
+
+
+def cap_of(run_id: UUID, workspace: UUID, rooms: Rooms) -> Any:
+    (cap,) = rooms.store.move(workspace, "caps_of_run", run_id=run_id)
+    return cap
+
+
+def the_gate(rooms: Rooms, workspace: UUID) -> Any:
+    (gate,) = rooms.store.move(workspace, "gates_newest_first", status="open", run_id=None, before=None, limit=5)
+    return gate
+
+
+def test_within_its_budget_a_run_is_not_held_up(
+    rooms: Rooms, queue: HeldQueue, workspace: UUID, spender: type[SpendingAgent]
+) -> None:
+    """At rest nothing is reserved: the cap has counted what was spent."""
+    run_id = spending(rooms, queue, workspace, 10, "1.00")
+
+    assert read_run(workspace, run_id, rooms)["status"] == "succeeded"
+    assert cap_of(run_id, workspace, rooms).used_usd == Decimal("0.30")
+
+
+def test_a_cap_is_used_up_and_not_exceeded(
+    rooms: Rooms, queue: HeldQueue, workspace: UUID, spender: type[SpendingAgent]
+) -> None:
+    """Fifty calls at once under a dollar: what fits is made, the rest is not asked at all, and a person is."""
+    run_id = spending(rooms, queue, workspace, 50, "1.00")
+
+    used = cap_of(run_id, workspace, rooms).used_usd
+    assert Decimal("0.90") <= used <= Decimal("1.00")
+    assert spender.asked * Decimal("0.03") == used
+    gate, spend = the_gate(rooms, workspace), steps_of(run_id, workspace, rooms)["spend"]
+    assert (gate.kind, gate.proposal["cap"], spend["status"]) == ("budget", "run", "pending_approval")
+
+
+def test_more_money_lets_it_go_on_where_it_was(
+    rooms: Rooms, queue: HeldQueue, workspace: UUID, spender: type[SpendingAgent]
+) -> None:
+    """The cap is raised with the decision; what was paid for is answered from the journal."""
+    run_id = spending(rooms, queue, workspace, 50, "1.00")
+    gate = the_gate(rooms, workspace)
+
+    with pytest.raises(InvalidInputError, match="up_to_usd"):
+        decide(Decision(workspace, gate.step_id, "ada", (), "approve", gate.digest, up_to_usd=Decimal("0.5")), rooms)
+    decide(Decision(workspace, gate.step_id, "ada", (), "approve", gate.digest, up_to_usd=Decimal(2)), rooms)
+    queue.deliver_all(rooms)
+
+    assert read_run(workspace, run_id, rooms)["status"] == "succeeded"
+    assert (spender.asked, cap_of(run_id, workspace, rooms).used_usd) == (50, Decimal("1.50"))
+
+
+def test_no_more_money_ends_it(rooms: Rooms, queue: HeldQueue, workspace: UUID, spender: type[SpendingAgent]) -> None:
+    """Rejected: the step fails for its budget, and is not asked about again."""
+    run_id = spending(rooms, queue, workspace, 50, "1.00")
+    gate = the_gate(rooms, workspace)
+
+    decide(Decision(workspace, gate.step_id, "ada", (), "reject", gate.digest, note="enough"), rooms)
+    queue.deliver_all(rooms)
+
+    run = read_run(workspace, run_id, rooms)
+    assert (run["status"], run["error_class"]) == ("failed", "budget_reached")
+    assert cap_of(run_id, workspace, rooms).used_usd <= Decimal("1.00")
+
+
+def test_a_workspace_has_a_cap_for_each_day(
+    rooms: Rooms, queue: HeldQueue, workspace: UUID, spender: type[SpendingAgent]
+) -> None:
+    """Set after money was spent today, it counts that; two runs share it."""
+    from shared.engine.money import read_caps, set_cap
+
+    spending(rooms, queue, workspace, 10, None)
+    set_cap(workspace, "day", Decimal("0.50"), "ada", rooms)
+    run_id = spending(rooms, queue, workspace, 10, None)
+
+    today = next(cap for cap in read_caps(workspace, rooms) if cap["scope_id"])
+    assert Decimal(str(today["used_usd"])) <= Decimal("0.50")
+    assert steps_of(run_id, workspace, rooms)["spend"]["status"] == "pending_approval"
+    assert the_gate(rooms, workspace).proposal["cap"] == "workspace_day"
