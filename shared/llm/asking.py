@@ -8,18 +8,23 @@ import logging
 import time
 import weakref
 from dataclasses import dataclass, replace
+from decimal import Decimal
 
 from shared.config import Settings, current_settings
+from shared.core.canonical import canonical_json
 from shared.core.status import CallKind
 from shared.errors import EngineError
 from shared.llm.attempts import Failure, Reply, Send, ask_until_answered
 from shared.llm.charges import answered, unanswered
+from shared.llm.prices import ceiling_usd
 from shared.llm.request import ModelRequest
 from shared.trace.calls import Answer, Call, FailedCall
 from shared.trace.context import current_workspace_id
 from shared.trace.journal import current_journal, journaled
 
 log = logging.getLogger("claude")
+
+FRAME_TOKENS = 1_000  # what the API adds to a request: tool and schema preambles
 
 _slots: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = weakref.WeakKeyDictionary()
 
@@ -57,10 +62,17 @@ async def ask(request: ModelRequest, names: CallNames, label: str, timeout_s: fl
         model=request.model.id,
         system_prompt=request.system,
         user_prompt=request.user_prompt,
+        ceiling_usd=_ceiling_usd(request),
     )
     answer = await journaled(call, act)
     _log_call(settings.claude_mode, label, answer)
     return answer
+
+
+def _ceiling_usd(request: ModelRequest) -> Decimal | None:
+    """The most that one try can cost: no text has more tokens than bytes. None if the model's price is not known."""
+    prompt_tokens = len(canonical_json(request.content).encode()) + FRAME_TOKENS
+    return ceiling_usd(request.model.id, prompt_tokens, request.max_tokens)
 
 
 def _transport(request: ModelRequest, names: CallNames, settings: Settings) -> Send:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -12,7 +13,7 @@ from shared.config import current_settings
 from shared.core.canonical import JsonObject, text_digest
 from shared.core.ids import new_id
 from shared.core.scrub import scrubbed
-from shared.core.status import CallOutcome
+from shared.core.status import CallKind, CallOutcome
 from shared.errors import FenceLostError, RunCancelledError, StoreBusyError
 from shared.store.documents import as_jsonb, clean_text
 from shared.store.session import Step, Store
@@ -21,6 +22,7 @@ from shared.trace.journal import Remembered, Row, Shortage, Signal
 
 PAUSE_S = 0.25  # between two tries to write an answer down
 ERROR_CHARACTERS = 10_000
+UNKNOWN_PRICE = Decimal(1_000_000)  # US dollars: a model whose price is not known fits under no cap
 LONG_TEXT = 512  # characters; a longer prompt is stored once, by its sha-256
 
 
@@ -39,6 +41,8 @@ class StepRecorder:
         """Reserves the money and writes `started` before a billable call. Raises if the step is not ours or is
         cancelled; a shortage if it does not fit under a cap. Then nothing was written, and nothing may be paid."""
         ceiling = row.call.ceiling_usd
+        if ceiling is None and row.call.kind == CallKind.LLM and (short := self._shortage(UNKNOWN_PRICE)) is not None:
+            return replace(short, may_ease=False)
         reservation_id = None if ceiling is None else new_id()
         values = {**_asked(row), **self._fence, **self._lease, "reservation_id": reservation_id}
         reserved = {"ceiling_usd": ceiling, "reservation_id": reservation_id, "agent_run_id": row.agent_run_id}
