@@ -16,8 +16,10 @@ from cli.client import Api
 from cli.table import plain
 from shared.core.canonical import JsonObject
 from shared.core.money import show_usd
-from shared.core.status import RunStatus
+from shared.core.status import RunStatus, StepStatus
 
+SETTLE_S = 60.0  # how long the steps of an ended run may still be at work before we stop waiting for them
+SETTLE_PAUSE_S = 0.25
 SIGNS = {
     "pending": "·",
     "queued": "…",
@@ -45,11 +47,25 @@ def watch_run(api: Api, run_id: str, *, quiet: bool = False) -> JsonObject:
 
 
 def ended_run(api: Api, run_id: str) -> JsonObject:
-    """The run, as soon as it has ended."""
+    """The run when it has ended, and what was at work then has ended too: only then its steps and its cost stay.
+
+    After a minute it is given back as it stands, and what is still at work is named on standard error.
+    """
+    path = f"/api/dashboard/workflows/runs/{run_id}"
     while True:
-        run: JsonObject = api.get(f"/api/dashboard/workflows/runs/{run_id}", wait="30s")
+        run: JsonObject = api.get(path, wait="30s")
         if RunStatus(run["status"]).is_final:
-            return run
+            break
+    until = time.monotonic() + SETTLE_S
+    while run["steps_open"] and time.monotonic() < until:
+        time.sleep(SETTLE_PAUSE_S)
+        run = api.get(path)
+    if run["steps_open"]:
+        at_work = ", ".join(step["key"] for step in run["steps"] if not StepStatus(step["status"]).is_final)
+        click.echo(
+            f"the run has ended; still at work: {at_work}; army show {run_id} has what they cost later", err=True
+        )
+    return run
 
 
 def _live(api: Api, run: JsonObject) -> None:
