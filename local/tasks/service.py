@@ -41,7 +41,7 @@ SERVICE = "google.cloud.tasks.v2.CloudTasks"
 KEEP_TASKS = 10_000  # in one queue with their content in memory; the rest is read again when due
 MAX_QUEUES, MAX_TASKS = 9800, 1000  # on one page
 GRPC_CODES = {401: 16, 403: 7, 404: 5, 429: 8, 500: 13, 503: 14, 504: 4}
-CODE_OK, CODE_UNKNOWN, CODE_UNAVAILABLE = 0, 2, 14
+CODE_UNKNOWN, CODE_UNAVAILABLE = 2, 14
 
 
 class CloudTasks:

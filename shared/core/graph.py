@@ -23,7 +23,7 @@ def successors_of(depends_on: Mapping[str, Iterable[str]]) -> dict[str, list[str
     return after
 
 
-def execution_order(depends_on: Mapping[str, Sequence[str]]) -> list[str]:
+def execution_order(depends_on: Mapping[str, Collection[str]]) -> list[str]:
     """Every key after all it depends on; among the ready, the one defined first. Raises `CycleError`."""
     place = {key: at for at, key in enumerate(depends_on)}
     after = successors_of(depends_on)
@@ -43,7 +43,7 @@ def execution_order(depends_on: Mapping[str, Sequence[str]]) -> list[str]:
     return order
 
 
-def _a_cycle(depends_on: Mapping[str, Sequence[str]], done: set[str]) -> list[str]:
+def _a_cycle(depends_on: Mapping[str, Collection[str]], done: set[str]) -> list[str]:
     """Walks back from any step that never got ready until a key comes round again."""
     path: list[str] = []
     at = next(key for key in depends_on if key not in done)
@@ -53,17 +53,19 @@ def _a_cycle(depends_on: Mapping[str, Sequence[str]], done: set[str]) -> list[st
     return [*path[path.index(at) :], at]
 
 
-def comes_before(depends_on: Mapping[str, Collection[str]], name: str, key: str) -> bool:
-    """True if `name` is always done before `key` starts. A direct dependency is answered at once."""
-    if name in depends_on[key]:
-        return True
-    seen: set[str] = set()
-    to_visit = list(depends_on[key])
-    while to_visit:
-        at = to_visit.pop()
-        if at == name:
-            return True
-        if at not in seen:
-            seen.add(at)
-            to_visit.extend(depends_on[at])
-    return False
+class Ancestors:
+    """Which keys are always done before which. Every arrow is followed once, however much is asked afterwards."""
+
+    def __init__(self, depends_on: Mapping[str, Collection[str]]) -> None:
+        """Raises `CycleError`."""
+        self._bit = {key: 1 << at for at, key in enumerate(depends_on)}
+        self._before: dict[str, int] = {}  # a set of keys, as the bits of one number
+        for key in execution_order(depends_on):
+            found = 0
+            for name in depends_on[key]:
+                found |= self._before[name] | self._bit[name]
+            self._before[key] = found
+
+    def comes_before(self, name: str, key: str) -> bool:
+        """True if `name` is always done before `key` starts."""
+        return bool(self._before[key] & self._bit[name])

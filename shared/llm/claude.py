@@ -108,7 +108,6 @@ def _result(request: ModelRequest, answer: Answer) -> ClaudeResult:
         parsed=None,
         blocks=blocks_of(response),
         stop_reason=str(response.get("stop_reason") or "unknown"),
-        refusal_category=None,
         model_requested=request.model.asked,
         model=str(response.get("model") or request.model.id),
         message_id=message_id,

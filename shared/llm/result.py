@@ -19,7 +19,6 @@ class ClaudeResult:
     parsed: Any | None
     blocks: list[dict[str, Any]]
     stop_reason: str
-    refusal_category: str | None
     model_requested: str
     model: str
     message_id: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -12,6 +12,7 @@ from shared.core.canonical import Json
 from shared.core.definitions import APPROVAL_NODE, SENTINELS, WORKFLOW_NODE, WorkflowDef, WorkflowStepDef
 from shared.core.graph import CycleError, execution_order
 from shared.core.inputs import BRIEF, ITEM, BadPathError, Reference, references_in
+from shared.core.wording import problems_of, told
 from shared.errors import InvalidDefinitionError, InvalidInputError
 from shared.workflows.check_flow import DEPENDS_ON, Before, check_field, check_flow
 
@@ -25,9 +26,8 @@ def parse_definition(given: Json) -> WorkflowDef:
     try:
         definition = WorkflowDef.model_validate(given)
     except ValidationError as wrong:
-        first = wrong.errors(include_url=False)[0]
-        field = ".".join(str(part) for part in first["loc"]) or "definition"
-        raise InvalidDefinitionError(None, field, first["msg"]) from wrong
+        path, message = problems_of(wrong)[0]
+        raise InvalidDefinitionError(None, path or "definition", message) from wrong
     check_definition(definition)
     return definition
 
@@ -96,7 +96,8 @@ def check_brief(definition: WorkflowDef, brief: Mapping[str, Any], fields: Itera
     takes, or that an input_map reads, and have a value that the step will take. Raises `InvalidInputError`.
     """
     names = list(fields)
-    taken: set[str] = {name for step in definition.steps for name in _read_from_brief(step, definition)}
+    keys = dict.fromkeys(step.key for step in definition.steps)
+    taken: set[str] = {name for step in definition.steps for name in _read_from_brief(step, keys)}
     takes_any = False
     for step in definition.steps:
         if step.agent_name not in AGENT_REGISTRY:
@@ -111,8 +112,7 @@ def check_brief(definition: WorkflowDef, brief: Mapping[str, Any], fields: Itera
             raise InvalidInputError(f"fields.{name}", f"no step of {definition.slug} takes it; they take: {known}")
 
 
-def _read_from_brief(step: WorkflowStepDef, definition: WorkflowDef) -> list[str]:
-    keys = {other.key: other for other in definition.steps}
+def _read_from_brief(step: WorkflowStepDef, keys: Collection[str]) -> list[str]:
     found = [reference for value in step.input_map.values() for reference in references_in(value, keys)]
     return [reference.first_field for reference in found if reference.root == BRIEF and reference.first_field]
 
@@ -125,5 +125,4 @@ def _check_values(step: WorkflowStepDef, model: type[BaseModel], given: dict[str
             name = str(problem["loc"][0]) if problem["loc"] else ""
             if name in names and name not in step.input_map and name not in step.options:
                 path = ".".join(str(part) for part in problem["loc"])
-                told = str(problem["msg"]).removeprefix("Value error, ")
-                raise InvalidInputError(f"fields.{path}", f"{step.agent_name}: {told}") from wrong
+                raise InvalidInputError(f"fields.{path}", f"{step.agent_name}: {told(problem)}") from wrong

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from shared.agents.registry import AGENT_REGISTRY
 from shared.core.conditions import Named, named_in
 from shared.core.definitions import SYNTHESIS_NODE, WorkflowDef, WorkflowStepDef
-from shared.core.graph import comes_before
+from shared.core.graph import Ancestors
 from shared.core.inputs import BRIEF, BadPathError
 from shared.errors import InvalidDefinitionError, retryable_classes
 
 DEPENDS_ON = "depends_on"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Before:
     """Which steps are there, and which come before which."""
 
@@ -29,9 +30,14 @@ class Before:
             {step.key: frozenset(step.depends_on) for step in definition.steps},
         )
 
+    @cached_property
+    def _ancestors(self) -> Ancestors:
+        """Made when the first path reads from further back than a direct dependency."""
+        return Ancestors(self.depends_on)
+
     def check(self, step: WorkflowStepDef, field: str, path: str, root: str) -> None:
         """Raises unless what `path` names has always ended before the step begins."""
-        if not comes_before(self.depends_on, root, step.key):
+        if root not in self.depends_on[step.key] and not self._ancestors.comes_before(root, step.key):
             told = f"path {path!r} needs {root!r} to be done before, but it is not in {DEPENDS_ON}"
             raise InvalidDefinitionError(step.key, field, told)
 

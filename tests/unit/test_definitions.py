@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.core.definitions import WorkflowDef
-from shared.core.graph import CycleError, comes_before, execution_order, successors_of
+from shared.core.graph import Ancestors, CycleError, execution_order, successors_of
+from shared.core.wording import SLUG_RULE
 from shared.errors import InvalidDefinitionError
 from shared.workflows.check import check_definition, parse_definition
 from shared.workflows.seeded import SEEDED_WORKFLOWS
@@ -85,11 +86,11 @@ def test_a_wrong_definition_names_step_and_field(steps: list[Any], field: str, t
 
 
 def test_malformed_definition_names_the_field() -> None:
-    """What pydantic finds is told in the same way."""
+    """What is malformed is told in the same way."""
     with pytest.raises(InvalidDefinitionError) as refused:
         parse_definition({"slug": "x", "name": "X", "steps": [{"key": "Not A Key", "agent_name": "echo"}]})
 
-    assert refused.value.field == "steps.0.key"
+    assert (refused.value.field, refused.value.problem) == ("steps.0.key", SLUG_RULE)
 
 
 def test_order_is_the_definitions_own_where_it_may_be() -> None:
@@ -99,7 +100,7 @@ def test_order_is_the_definitions_own_where_it_may_be() -> None:
 
 @given(st.integers(2, 40), st.data())
 def test_order_puts_every_step_after_what_it_needs(size: int, data: st.DataObject) -> None:
-    """For any DAG: each key once, after all it depends on; and comes_before agrees."""
+    """For any DAG: each key once, after all it depends on; and its ancestors are all that a walk back finds."""
     depends_on = {
         f"s{at}": tuple(f"s{i}" for i in data.draw(st.sets(st.integers(0, at - 1), max_size=4)) if at) if at else ()
         for at in range(size)
@@ -110,8 +111,55 @@ def test_order_puts_every_step_after_what_it_needs(size: int, data: st.DataObjec
     assert sorted(order) == sorted(depends_on)
     place = {key: at for at, key in enumerate(order)}
     assert all(place[before] < place[key] for key, names in depends_on.items() for before in names)
-    for key, names in depends_on.items():
-        assert all(comes_before(depends_on, name, key) and key in successors_of(depends_on)[name] for name in names)
+    assert all(key in successors_of(depends_on)[name] for key, names in depends_on.items() for name in names)
+    ancestors = Ancestors(depends_on)
+    for key in depends_on:
+        assert {name for name in depends_on if ancestors.comes_before(name, key)} == walked_back(depends_on, key)
+
+
+def walked_back(depends_on: dict[str, tuple[str, ...]], key: str) -> set[str]:
+    """All that is done before a key, found the slow way."""
+    found, to_visit = set[str](), list(depends_on[key])
+    while to_visit:
+        at = to_visit.pop()
+        if at not in found:
+            found.add(at)
+            to_visit += depends_on[at]
+    return found
+
+
+class Counted(dict[str, tuple[str, ...]]):
+    """What each key depends on, counting how often it is looked up."""
+
+    visits = 0
+
+    def __getitem__(self, key: str) -> tuple[str, ...]:
+        self.visits += 1
+        return super().__getitem__(key)
+
+
+def test_a_long_chain_is_walked_once() -> None:
+    """A chain of 5,000 steps that all read the first one, or the one before the last: each arrow is followed once."""
+    size = 5000
+    chain = Counted({f"s{at}": (f"s{at - 1}",) if at else () for at in range(size)})
+
+    ancestors = Ancestors(chain)
+
+    assert all(ancestors.comes_before("s0", f"s{at}") for at in range(1, size))
+    assert all(ancestors.comes_before(f"s{at - 2}", f"s{at}") for at in range(2, size))
+    assert not any(ancestors.comes_before(f"s{at}", "s0") for at in range(size))
+    assert chain.visits <= 2 * size
+
+
+def test_a_long_chain_that_reads_its_first_step_is_checked() -> None:
+    """5,000 steps in a row, each with a path to the first one; a path to a later one is still refused."""
+    size = 5000
+    steps = [step("s0"), *(step(f"s{at}", f"s{at - 1}", input_map={"x": "s0.output"}) for at in range(1, size))]
+    check_definition(workflow(*steps))
+    steps[10] = step("s10", "s9", input_map={"x": "s4000.output"})
+
+    with pytest.raises(InvalidDefinitionError, match="needs 's4000' to be done before"):
+        check_definition(workflow(*steps))
 
 
 @given(st.integers(2, 30))

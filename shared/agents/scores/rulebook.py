@@ -194,4 +194,3 @@ RULES: tuple[Rule, ...] = (
     ),
 )
 BANNED_TERM = "brand_banned_term"
-RULE_BY_ID = {rule.id: rule for rule in RULES}
