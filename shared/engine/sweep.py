@@ -1,5 +1,5 @@
-"""The sweep: once a minute, it finds the steps and effects whose
-wake-up was lost, whose executor died or whose time has come, and wakes them."""
+"""The sweep: once a minute, it finds the steps and effects whose wake-up was lost, whose executor died or whose time
+has come, and wakes them."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ class Swept:
 
 def sweep(rooms: Rooms) -> Swept:
     """Wakes overdue steps and effects of every workspace, a bounded number. Twice, or twice at once, does no harm."""
-    limits = {"limit": A_TICK, "grace_s": rooms.settings.sweep_grace_s}
-    steps = rooms.store.move_unscoped("steps_to_wake", **limits)
-    effects = rooms.store.move_unscoped("effects_to_wake", **limits)
+    rows = rooms.store.move_unscoped("due_to_wake", limit=A_TICK, grace_s=rooms.settings.sweep_grace_s)
+    steps = [row for row in rows if row.subject == "step"]
+    effects = [row for row in rows if row.subject == "effect"]
     woken = wake_steps(rooms, [_step(row) for row in steps if row.is_woken])
     woken += wake_effects(rooms, [_effect(row) for row in effects])
     return Swept(woken=woken, is_full=A_TICK in (len(steps), len(effects)))
 
 
 def _step(row: Any) -> WakeUp:
-    return WakeUp(row.workspace_id, row.workflow_run_id, row.step_id, row.generation, reason="sweep")
+    return WakeUp(row.workspace_id, row.run_id, row.id, row.generation, reason="sweep")
 
 
 def _effect(row: Any) -> EffectWakeUp:
-    return EffectWakeUp(row.workspace_id, row.run_id, row.effect_id, row.generation, reason="sweep")
+    return EffectWakeUp(row.workspace_id, row.run_id, row.id, row.generation, reason="sweep")

@@ -23,6 +23,7 @@ from tests.support.queues import HeldQueue
 from tests.support.runs import started, step, workflow
 
 PARKED, DUE = 100_000, 40
+PARKED_EFFECTS, DUE_EFFECTS = 20_000, 30
 MONTH_S = 30 * 86_400.0
 STEPS = "tiktok_workflow_steps"
 
@@ -48,7 +49,7 @@ class Full:
 
     def swept(self, limit: int) -> list[Scan]:
         """How a sweep finds what is due, of which it takes so many."""
-        return scans(self.settings.database_unscoped_url, "steps_to_wake", limit=limit, grace_s=1.0)
+        return scans(self.settings.database_unscoped_url, "due_to_wake", limit=limit, grace_s=1.0)
 
     def moved(self, name: str, key: str, **values: Any) -> list[Scan]:
         """How a statement about a step finds it, and the steps around it."""
@@ -59,7 +60,8 @@ class Full:
 
 @pytest.fixture(scope="module")
 def full(cluster: Cluster) -> Iterator[Full]:
-    """Step `a` is at work, `b` can be claimed, `c` waits for `a`; what is parked is due in a month, or now."""
+    """Step `a` is at work, `b` can be claimed, `c` waits for `a`; what is parked is due in a month, or now. Effects are
+    proposed, and some released."""
     store = Store(settings_for(cluster.fresh(), sweep_grace_s=60.0))
     with registered_agents():
         rooms = Rooms(settings=store._settings, store=store, queue=HeldQueue())
@@ -70,6 +72,8 @@ def full(cluster: Cluster) -> Iterator[Full]:
         store.move_step(workspace, "claim_step", run_id=run.run_id, **claim(made, "a"))
         made.park(PARKED, 1_000, MONTH_S)
         made.park(DUE, 1_000 + PARKED, -1.0)
+        made.fill("park_effects", run_id=run.run_id, many=PARKED_EFFECTS, status="proposed", wake_in_s=None)
+        made.fill("park_effects", run_id=run.run_id, many=DUE_EFFECTS, status="released", wake_in_s=-1.0)
         try:
             yield made
         finally:
@@ -119,10 +123,12 @@ def are_by_whole_key(found: list[Scan]) -> bool:
 
 
 def test_a_sweep_reads_what_is_due_and_no_more(known: Full) -> None:
-    """Among 100,000 that wait for a month it reads those that are due, by the index of what is due."""
+    """Among 100,000 steps that wait for a month, and 20,000 effects that nobody released, it reads those that are due,
+    by the index of what is due."""
     found = known.swept(A_TICK)
 
     assert [scan.rows for scan in found if scan.index == "tiktok_wake_ups_due"] == [DUE]
+    assert [scan.rows for scan in found if scan.index == "tiktok_effects_due"] == [DUE_EFFECTS]
     assert {scan.how for scan in found} == {"Index Scan"}
     assert max(scan.rows for scan in found) == DUE
 
@@ -157,5 +163,5 @@ def test_a_step_is_settled_by_its_whole_key(known: Full) -> None:
 
 def test_parked_steps_are_not_woken(full: Full) -> None:
     """A sweep among them wakes what is due, once; the next one finds nothing."""
-    assert sweep(full.rooms) == Swept(woken=DUE, is_full=False)
+    assert sweep(full.rooms) == Swept(woken=DUE + DUE_EFFECTS, is_full=False)
     assert sweep(full.rooms) == Swept(woken=0, is_full=False)

@@ -58,11 +58,11 @@ def statements(stack: Stack) -> list[str]:
 
 def test_a_thousand_open_gates_cost_the_sweeps_question_only(idle: Stack) -> None:
     """One statement a tick: whatever else a sweep looks for has to be part of it, to stay below a hundred an hour."""
-    until(lambda: statements(idle).count("steps_to_wake") >= TICKS, what=f"{TICKS} ticks")
+    until(lambda: statements(idle).count("due_to_wake") >= TICKS, what=f"{TICKS} ticks")
 
     found = statements(idle)
 
-    ticks = found.count("steps_to_wake")
-    others = [name for name in found if name != "steps_to_wake"]
+    ticks = found.count("due_to_wake")
+    others = [name for name in found if name != "due_to_wake"]
     assert len(others) + ticks <= ticks * MOST_AN_HOUR / TICKS_AN_HOUR
     assert all(name in queries() for name in others), others

@@ -19,6 +19,15 @@ select workspace_id, id, workflow_run_id,
        now() + make_interval(secs => :wake_in_s::float8) - make_interval(secs => idx % 1000 / 1000.0)
   from step;
 
+-- name: park_effects
+-- So many effects of a step, in this state; the sweep is to look at them in :wake_in_s seconds; null: never.
+insert into tiktok_effects (workspace_id, id, run_id, step_id, place, kind, key, title, payload, digest,
+                            idempotency_key, status, wake_at)
+select workspace_id, gen_random_uuid(), workflow_run_id, id, n, 'send_message', :status::text || n, 't', '{}', 'd',
+       :status::text || n, :status::effect_status, now() + make_interval(secs => :wake_in_s::float8)
+  from tiktok_workflow_steps, generate_series(1, :many::int) n
+ where workflow_run_id = :run_id::uuid and key = 'a';
+
 -- name: open_gates
 -- So many runs like this one, each waiting for a person at its only step.
 with run as (

@@ -203,17 +203,6 @@ select e.id, e.run_id, e.step_id, e.kind, e.key, e.title, e.amount_usd, e.releas
    and (:before::timestamptz is null or e.created_at < :before::timestamptz)
  order by e.created_at desc, e.id desc limit :limit::int;
 
--- name: effects_to_wake
--- The sweep, of effects: those whose task was lost, oldest first, a bounded number.
-with overdue as (
-    select workspace_id, id from tiktok_effects
-     where wake_at <= now() order by wake_at limit :limit::int for no key update skip locked
-)
-update tiktok_effects e
-   set generation = e.generation + 1, wake_at = now() + make_interval(secs => :grace_s::float8)
-  from overdue where e.workspace_id = overdue.workspace_id and e.id = overdue.id
-returning e.workspace_id, e.run_id, e.id as effect_id, e.generation;
-
 -- name: park_effect
 -- Under the workspace's hold an effect has no task and no wake-up; lifting the hold wakes it.
 update tiktok_effects set wake_at = null

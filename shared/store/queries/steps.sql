@@ -297,26 +297,3 @@ with run as (
       from events, run
 )
 select id, attempt, not_before from step;
-
--- name: steps_to_wake
--- The sweep: wake-ups that are overdue, oldest first, a bounded number; those of other sweeps in flight are passed
--- over. A step that is leased or held back for longer is looked at again when that ends; the others are woken, under a
--- new generation, so that the new task is never refused as a duplicate of the lost one.
-with overdue as (
-    select workspace_id, step_id from tiktok_wake_ups
-     where wake_at <= now() order by wake_at limit :limit::int for no key update skip locked
-), looked_at as (
-    select o.workspace_id, o.step_id,
-           case when s.status = 'running' then s.leased_until else s.not_before end as busy_until
-      from overdue o
-      join tiktok_workflow_steps s on s.workspace_id = o.workspace_id and s.id = o.step_id
-), moved as (
-    update tiktok_wake_ups w
-       set generation = w.generation + case when coalesce(l.busy_until <= now(), true) then 1 else 0 end,
-           wake_at = greatest(l.busy_until, now()) + make_interval(secs => :grace_s::float8)
-      from looked_at l
-     where w.workspace_id = l.workspace_id and w.step_id = l.step_id
-    returning w.workspace_id, w.step_id, w.workflow_run_id, w.generation,
-              coalesce(l.busy_until <= now(), true) as is_woken
-)
-select workspace_id, step_id, workflow_run_id, generation, is_woken from moved;
