@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from shared.config import Settings
 from shared.core.canonical import JsonObject
 from shared.core.ids import new_id
 from shared.effects.contract import EffectOrder
 from shared.providers.assets import Asset
+from shared.providers.chunks import LEAST_CHUNK
 
 MP4_HEAD = b"\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00mp42isom"
 HANDLE = "lakucosmetics"
@@ -67,3 +74,55 @@ def an_order(payload: JsonObject, notes: Notes | None = None, **changes: Any) ->
         progress=kept.last,
     )
     return replace(order, **changes)
+
+
+class DiedError(BaseException):
+    """The process was killed here: nothing of it may be caught."""
+
+
+def dies_after(notes: int) -> Callable[[int], None]:
+    """For `Notes`: dies right after so many notes were kept."""
+
+    def die(kept: int) -> None:
+        if kept == notes:
+            raise DiedError
+
+    return die
+
+
+def real_settings(base_url: str, folder: Path, **changes: Any) -> Settings:
+    """Real mode against the fake at this address, without its pauses; assets live below `folder`."""
+    given: dict[str, Any] = {
+        "army_home": folder,
+        "tiktok_provider_mode": "real",
+        "tiktok_open_api_url": base_url,
+        "tiktok_access_token": f"act.{HANDLE}",
+        "tiktok_business_api_url": base_url,
+        "tiktok_business_token": f"act.{HANDLE}",
+        "tiktok_business_id": f"open-{HANDLE}",
+        "tiktok_chunk_bytes": LEAST_CHUNK,
+        "tiktok_timeout_s": 5,
+        "publish_within_s": 10,
+        "publish_pace": 0.001,
+        **changes,
+    }
+    return Settings.model_validate(given)
+
+
+class _QuietFiles(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: Any) -> None:
+        """Silent."""
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """An address at which the files of this folder can be fetched."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_QuietFiles, directory=str(folder)))
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(5)
