@@ -46,6 +46,18 @@ class Settings(BaseModel):
     studio_approval_s: float = Field(604_800.0, ge=0, description="How long a render may wait for its approval")
     metadata_url: str = Field("http://metadata.google.internal", description="Who signs our ID tokens")
 
+    # Publishing to TikTok (TIKTOK_PROVIDER_MODE=real).
+    asset_public_url: str | None = Field(None, description="Where TikTok may fetch assets: https, a verified domain")
+    tiktok_open_api_url: str = "https://open.tiktokapis.com"
+    tiktok_access_token: SecretStr | None = Field(None, description="Of the account that posts, scope video.publish")
+    tiktok_business_api_url: str = "https://business-api.tiktok.com"
+    tiktok_business_token: SecretStr | None = Field(None, description="Of the account that the business back end uses")
+    tiktok_business_id: str | None = Field(None, description="That account's open_id")
+    tiktok_timeout_s: float = Field(30.0, ge=0.05, le=600, description="For each call to TikTok")
+    tiktok_chunk_bytes: int = Field(10_000_000, ge=5 * 2**20, le=64_000_000)
+    publish_within_s: float = Field(300.0, ge=0.1, le=1500, description="How long one attempt uploads and waits")
+    publish_pace: float = Field(1.0, ge=0, le=10, description="Times the pauses of 5, 10, 20 s between two looks")
+
     # Models.
     anthropic_api_key: SecretStr = SecretStr(PLACEHOLDER)
     anthropic_base_url: str | None = None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Annotated, BinaryIO, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
@@ -10,7 +11,8 @@ from shared.core.canonical import JsonObject
 from shared.core.events import EventKind
 from shared.core.ids import new_id
 from shared.effects.contract import Receipt, Write
-from shared.providers.assets import MAX_ASSET_BYTES
+from shared.errors import EffectRefusedError, RefusedError
+from shared.providers.assets import MAX_ASSET_BYTES, Assets
 from shared.providers.handles import handle_or_none
 from shared.providers.text import clean_text
 
@@ -90,6 +92,22 @@ class PublishVideo(_Strict):
         return self
 
 
+def approved_file(wanted: VideoAsset, folder: Path) -> BinaryIO:
+    """The file, open, with the bytes that were approved. Raises `EffectRefusedError` for a missing or another one."""
+    assets = Assets(folder)
+    try:
+        asset = assets.find(wanted.sha256)
+        file = assets.open(asset)
+    except RefusedError as missing:
+        told = f"{missing.message}; make the video again, or set ASSET_DIR to where it is"
+        raise EffectRefusedError("asset_missing", told) from missing
+    if asset.bytes != wanted.bytes:
+        file.close()
+        told = f"asset {asset.sha256} has {asset.bytes} bytes; {wanted.bytes} were approved"
+        raise EffectRefusedError("asset_changed", told)
+    return file
+
+
 def receipt_of(post: PublishVideo, vendor: str, publish_id: str, post_id: str | None) -> Receipt:
     """The receipt of a published video, with its row in `tiktok_posts` (A041) and the event to tell (A042).
 
@@ -111,6 +129,7 @@ def receipt_of(post: PublishVideo, vendor: str, publish_id: str, post_id: str | 
         vendor=vendor,
         reference=post_id or publish_id,
         url=url,
-        details={**told, "event": {"kind": EventKind.POSTED, "payload": told}},
+        details=told,
         writes=(Write("save_post", values),),
+        event=EventKind.POSTED,
     )

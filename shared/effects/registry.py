@@ -11,6 +11,10 @@ from shared.providers.text import shown
 
 
 def _publish_video(settings: Settings) -> Effect:
+    if settings.tiktok_provider_mode == "real":
+        from shared.effects.publish_real import RealPublish
+
+        return RealPublish(settings)
     from shared.effects.publish_mock import MockPublish
 
     return MockPublish()

@@ -7,6 +7,8 @@ import logging
 from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
+from ssl import SSLContext
 from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -43,13 +45,21 @@ class NoAnswer:
     what: str
 
 
+@cache
+def _trust() -> SSLContext:
+    """The certificates that are trusted, read once: it takes a tenth of a second."""
+    import httpx2
+
+    return httpx2.create_ssl_context()
+
+
 @asynccontextmanager
 async def calling(timeout_s: float) -> AsyncIterator[AsyncClient]:
     """A client for this event loop, for as long as the block; `timeout_s` is the longest silence of a call."""
     import httpx2
 
     logging.getLogger("httpx2").setLevel(logging.WARNING)  # it logs addresses, and some of them hold a token
-    async with httpx2.AsyncClient(timeout=timeout_s) as client:
+    async with httpx2.AsyncClient(timeout=timeout_s, verify=_trust()) as client:
         yield client
 
 

@@ -91,7 +91,7 @@ def test_mock_receipts_come_from_the_key() -> None:
     assert (first.reference, first.url) == (again.reference, again.url)
     assert first.reference != other.reference
     assert first.url == f"https://www.tiktok.com/@lakucosmetics/video/{first.reference}"
-    assert first.details["event"]["kind"] == EventKind.POSTED
+    assert first.event == EventKind.POSTED
 
 
 def test_a_private_post_has_no_address() -> None:
