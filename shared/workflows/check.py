@@ -15,6 +15,7 @@ from shared.core.inputs import BRIEF, ITEM, BadPathError, Reference, references_
 from shared.core.wording import problems_of, told
 from shared.errors import InvalidDefinitionError, InvalidInputError
 from shared.workflows.check_flow import DEPENDS_ON, Before, check_field, check_flow
+from shared.workflows.check_gate import check_gate
 
 BUILT_IN = SENTINELS | {WORKFLOW_NODE}
 RESERVED_KEYS = frozenset({BRIEF, ITEM, "workflow", "upstream"})
@@ -49,6 +50,8 @@ def check_definition(definition: WorkflowDef) -> None:
     before = Before.of(definition)
     for step in definition.steps:
         check_flow(step, before)
+        if step.agent_name == APPROVAL_NODE:
+            check_gate(step)
         _check_paths(step, before)
 
 
@@ -60,8 +63,6 @@ def _check_names(step: WorkflowStepDef, known: set[str]) -> None:
         raise InvalidDefinitionError(step.key, "agent_name", f"unknown agent: {step.agent_name}; there are: {allowed}")
     if step.agent_name == WORKFLOW_NODE:
         raise InvalidDefinitionError(step.key, "agent_name", "sub-workflows are not available yet")
-    if step.agent_name == APPROVAL_NODE:
-        raise InvalidDefinitionError(step.key, "agent_name", "approval gates are not available yet")
     for name in step.depends_on:
         if name not in known:
             raise InvalidDefinitionError(step.key, DEPENDS_ON, f"names no step {name!r}")

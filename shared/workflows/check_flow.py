@@ -8,10 +8,11 @@ from functools import cached_property
 
 from shared.agents.registry import AGENT_REGISTRY
 from shared.core.conditions import Named, named_in
-from shared.core.definitions import SYNTHESIS_NODE, WorkflowDef, WorkflowStepDef
+from shared.core.definitions import APPROVAL_NODE, SYNTHESIS_NODE, WorkflowDef, WorkflowStepDef
 from shared.core.graph import Ancestors
 from shared.core.inputs import BRIEF, BadPathError
 from shared.errors import InvalidDefinitionError, retryable_classes
+from shared.workflows.check_gate import OUTPUT_FIELDS
 
 DEPENDS_ON = "depends_on"
 
@@ -93,5 +94,7 @@ def _fields_of(source: WorkflowStepDef) -> set[str]:
     """The fields of what a step puts out; none if that is not known."""
     if source.agent_name == SYNTHESIS_NODE:
         return {"report_md"}
+    if source.agent_name == APPROVAL_NODE:
+        return set(OUTPUT_FIELDS)
     agent = AGENT_REGISTRY.get(source.agent_name)
     return set(agent.Output.model_fields) if agent else set()

@@ -25,6 +25,13 @@ def reading(path: str) -> dict[str, Any]:
     return judged(input_map={"notes": path})
 
 
+def gated(reads: str = "output.decision", **more: Any) -> dict[str, Any]:
+    """A gate between two steps; the one behind it reads what was decided."""
+    gate = {"key": "judge", "agent_name": "approval_gate", "depends_on": ["read"], **more}
+    after = {**JUDGE, "key": "after", "depends_on": ["judge"], "input_map": {"notes": f"judge.{reads}"}}
+    return two_steps(steps=[READ, gate, after])
+
+
 WRONG: list[tuple[dict[str, Any], str]] = [
     ({}, "slug"),
     (two_steps(slug="Two"), "slug"),
@@ -59,7 +66,18 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     (two_steps(is_stored=True), "is_stored"),
     (judged(agent_name="nope"), "steps.judge.agent_name"),
     (judged(agent_name=""), "steps.1.agent_name"),
-    (judged(agent_name="approval_gate"), "steps.judge.agent_name"),
+    (gated(depends_on=[]), "steps.judge.depends_on"),
+    (gated(approval_required_by="the boss"), "steps.judge.approval_required_by"),
+    (gated(approval_required_by=""), "steps.judge.approval_required_by"),
+    (gated(options={"quorum": 0}), "steps.judge.options.quorum"),
+    (gated(options={"quorum": 21}), "steps.judge.options.quorum"),
+    (gated(options={"up_to_usd": "-1"}), "steps.judge.options.up_to_usd"),
+    (gated(options={"on_reject": "shrug"}), "steps.judge.options.on_reject"),
+    (gated(options={"expires_in_s": 60}), "steps.judge.options"),
+    (gated(options={"on_expiry": "approve"}), "steps.judge.options"),
+    (gated(options={"remind_every_s": 0}), "steps.judge.options.remind_every_s"),
+    (gated(options={"colour": 1}), "steps.judge.options.colour"),
+    (gated(reads="output.colour"), "steps.after.input_map.notes"),
     (judged(depends_on=["nobody"]), "steps.judge.depends_on"),
     (judged(depends_on=["judge"]), "steps.judge.depends_on"),
     (judged(depends_on="read"), "steps.1.depends_on"),
@@ -107,6 +125,23 @@ def test_a_wrong_definition_is_refused(person: Person, definition: dict[str, Any
 
     assert problem["field"] == field
     assert problem["detail"].startswith(f"{field}: ")
+
+
+def test_a_gate_is_stored_with_its_options(person: Person) -> None:
+    """Who may decide, how many of them, how much money, what a rejection and the end of its time do."""
+    options = {
+        "quorum": 2,
+        "self_approval": False,
+        "up_to_usd": "250",
+        "on_reject": "branch",
+        "expires_in_s": 86_400,
+        "on_expiry": "escalate",
+        "remind_every_s": 3600,
+    }
+
+    answer = person.post(WORKFLOWS, gated(approval_required_by="brand-lead", options=options))
+
+    assert answer.status_code == 201, answer.text
 
 
 def test_a_long_cycle_is_told_shortly(person: Person) -> None:
