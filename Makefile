@@ -54,4 +54,5 @@ lock: $(STAMP) ## pin the newest versions that pyproject.toml allows
 		-o requirements.lock pyproject.toml
 
 clean: ## remove the virtual environment and the state of the local stack
+	@test ! -x $(BIN)/python || $(BIN)/python -m local.clean .army
 	@rm -rf $(VENV) .army

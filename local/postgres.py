@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import pwd
+import re
+import secrets
 import shutil
 import signal
 import subprocess
@@ -19,6 +21,7 @@ OWNER, DOOR, SWEEP = "army_admin", "army_door", "army_sweep"
 DATABASE = "army"
 PORT = 5432  # only a part of the socket's name: nothing listens on TCP
 START_S = 30.0
+OUTSIDE = Path("/var/tmp")  # for what `nobody` must reach
 CONFIG = """
 listen_addresses = ''
 unix_socket_permissions = 0700
@@ -52,6 +55,33 @@ def binaries() -> Path:
     return Path(spec.submodule_search_locations[0]) / "pginstall" / "bin"
 
 
+def copied_programs() -> Path:
+    """Where the wheel's programs are copied to, if `nobody` cannot reach the wheel."""
+    mark = hashlib.sha256(str(binaries().parent).encode()).hexdigest()[:12]
+    return OUTSIDE / f"army-pg-bin-{mark}"
+
+
+def id_file(folder: Path) -> Path:
+    """The file beside a cluster's folder that names the cluster's place outside."""
+    return folder.with_name(f"{folder.name}.id")
+
+
+def outside_place(folder: Path) -> Path | None:
+    """The place outside that a cluster's folder has been given; None if it has none."""
+    try:
+        mark = id_file(folder).read_text().strip()
+    except FileNotFoundError:
+        return None
+    if not re.fullmatch(r"[0-9a-f]{12}", mark):
+        raise PostgresError(f"{id_file(folder)} holds no id of a database: 12 digits and letters a to f")
+    return OUTSIDE / f"army-pg-{mark}"
+
+
+def _is_open(folder: Path) -> bool:
+    """Whether anybody may pass all the way down to the folder."""
+    return all(above.stat().st_mode & 0o001 for above in folder.parents if above.exists())
+
+
 class Postgres:
     """One cluster in `folder`. `start()` makes it if need be; it outlives nothing: `stop()` ends it by pid."""
 
@@ -65,6 +95,7 @@ class Postgres:
         self._sockets = Path(tempfile.gettempdir()) / f"army-pg-{mark}"
         self._user = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
         self._bin = binaries()
+        self._data = self._folder
 
     @property
     def pid(self) -> int | None:
@@ -88,22 +119,27 @@ class Postgres:
 
         return Addresses(owner=url(OWNER), door=url(DOOR), sweep=url(SWEEP))
 
-    @property
-    def _data(self) -> Path:
-        return self._folder if self._user is None else self._reachable(self._folder)
+    def _place(self) -> Path:
+        """Where the cluster lies: in its folder, or outside where `nobody` cannot reach that.
 
-    def _reachable(self, folder: Path) -> Path:
-        """As root, Postgres runs as `nobody`, who may be unable to reach a folder below root's home."""
-        at = folder
-        while at != at.parent:
-            at = at.parent
-            if at.exists() and not at.stat().st_mode & 0o001:
-                mark = hashlib.sha256(str(folder).encode()).hexdigest()[:12]
-                return Path("/var/tmp") / f"army-pg-{mark}"
-        return folder
+        As root, Postgres runs as `nobody`, who may be unable to get below root's home. The place outside is named by an
+        id that is kept beside the folder, so that a stack that is moved finds its database again.
+        """
+        outside = outside_place(self._folder)
+        if self._user is None or (outside is None and _is_open(self._folder)):
+            return self._folder
+        if outside is None:
+            id_file(self._folder).parent.mkdir(parents=True, exist_ok=True)
+            id_file(self._folder).write_text(secrets.token_hex(6))
+            outside = outside_place(self._folder)
+            assert outside is not None
+        if (self._folder / "PG_VERSION").exists() and not outside.exists():  # was moved to where nobody can reach it
+            shutil.move(self._folder, outside)
+        return outside
 
     def start(self) -> Addresses:
         """Starts the cluster and waits until it answers. Recovers by itself after a kill."""
+        self._data = self._place()
         self._own(self._sockets)
         if self._user is not None:
             self._bin = self._runnable()
@@ -127,11 +163,9 @@ class Postgres:
         try:
             self._run([str(self._bin / "postgres"), "--version"])
         except (PostgresError, PermissionError):
-            source = self._bin.parent
-            mark = hashlib.sha256(str(source).encode()).hexdigest()[:12]
-            copy = Path("/var/tmp") / f"army-pg-bin-{mark}"
+            source, copy = self._bin.parent, copied_programs()
             if not (copy / "bin" / "postgres").exists():
-                unfinished = Path(tempfile.mkdtemp(dir="/var/tmp"))
+                unfinished = Path(tempfile.mkdtemp(dir=OUTSIDE))
                 shutil.copytree(source, unfinished / "pg", symlinks=True)
                 unfinished.chmod(0o755)
                 (unfinished / "pg").rename(copy)
@@ -253,3 +287,10 @@ class Postgres:
             self._process.send_signal(signal.SIGQUIT)
             self._process.wait(10)
         shutil.rmtree(self._sockets, ignore_errors=True)
+
+    def remove(self) -> None:
+        """Deletes the cluster, wherever it lies. It must have been stopped."""
+        for place in (self._folder, outside_place(self._folder)):
+            if place is not None:
+                shutil.rmtree(place, ignore_errors=True)
+        id_file(self._folder).unlink(missing_ok=True)
