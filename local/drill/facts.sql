@@ -45,7 +45,7 @@ select r.id, r.definition_digest, r.status, w.version, w.dag_jsonb,
  where r.workspace_id = :workspace_id::uuid;
 
 -- name: limit_connections
-alter system set max_connections = 10;
+alter system set max_connections = 20;
 
 -- name: limit_reserved
 alter system set superuser_reserved_connections = 3;

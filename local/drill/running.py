@@ -17,7 +17,8 @@ NOT_CHECKED = "not checked, because it does not exist yet: I6 mirror, I7 BigQuer
 
 @dataclass(frozen=True)
 class Scenario:
-    """A drill. `environ`: settings of the doors that it needs to differ; `scale` says what was made smaller, and how.
+    """A drill. `environ`, `workers`: settings of the doors, and executors, that it needs; `scale` says what was made
+    smaller, and how.
 
     `missing`: why it cannot run; then it is told, and not run.
     """
@@ -27,6 +28,7 @@ class Scenario:
     run: Callable[[Trial], None] | None
     scale: str = "full"
     environ: Mapping[str, str] = field(default_factory=dict)
+    workers: int = 2
     missing: str = ""
 
 
@@ -60,7 +62,7 @@ class Runner:
         self._app = app
         self.seed, self.is_short, self.told, self.keep = seed, is_short, told, keep
         self._world: World | None = None
-        self._environ: Mapping[str, str] = {}
+        self._made_for: tuple[dict[str, str], int] = ({}, 0)
 
     def run(self, scenario: Scenario) -> Result:
         result = Result(scenario, left_out=scenario.missing)
@@ -104,10 +106,11 @@ class Runner:
             result.problems.append(f"an executor's clock went into the database: {clocks}")
 
     def _world_for(self, scenario: Scenario) -> World:
-        if self._world is None or dict(self._environ) != dict(scenario.environ):
+        wanted = (dict(scenario.environ), scenario.workers)
+        if self._world is None or self._made_for != wanted:
             self.close()
-            self._world = World(self.told, app=self._app, **scenario.environ)
-            self._environ = scenario.environ
+            self._world = World(self.told, app=self._app, workers=scenario.workers, **scenario.environ)
+            self._made_for = wanted
             self._world.start()
         return self._world
 

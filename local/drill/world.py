@@ -35,7 +35,7 @@ FACTS = parsed((Path(__file__).parent / "facts.sql").read_text())
 class World:
     """A stack with the drill's app, its vendor, and a look into its database past the wall."""
 
-    def __init__(self, told: Told, *, app: str = APP, **environ: str) -> None:
+    def __init__(self, told: Told, *, app: str = APP, workers: int = 2, **environ: str) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="army-drill-", dir="/var/tmp"))
         self.folder.chmod(0o755)
         self.vendor = Vendor(self.folder)
@@ -51,7 +51,7 @@ class World:
             "STEP_RETRY_BASE_S": "0.2",
             **environ,
         }
-        self.stack = Stack(self.folder / "stack", given, told=told, app=app, sweep_every_s=0.5)
+        self.stack = Stack(self.folder / "stack", given, told=told, workers=workers, app=app, sweep_every_s=0.5)
         self.faults = Faults(self.folder / "stack" / DRILL_FOLDER)
 
     def start(self) -> World:

@@ -97,7 +97,7 @@ class Desk:
     lock: threading.Lock = field(default_factory=threading.Lock)
     cache: PrefixCache = field(default_factory=PrefixCache)
     script: deque[Fault] = field(default_factory=deque)
-    charges: deque[Charge] = field(default_factory=lambda: deque(maxlen=10_000))
+    charges: deque[Charge] = field(default_factory=lambda: deque(maxlen=100_000))
     received: deque[JsonObject] = field(default_factory=lambda: deque(maxlen=1_000))
     total_usd: Decimal = Decimal(0)
     counts: Counter[str] = field(default_factory=Counter)

@@ -44,7 +44,7 @@ def _expect_calls(trial: Trial, wanted: int) -> None:
 
 def refuse_deliveries(trial: Trial) -> None:
     """F8. Four deliveries in five are answered 503 for a while, as by a platform without free instances."""
-    storm_s = trial.pick(4, 60)
+    storm_s = trial.pick(4, 300)
     trial.world.vendor.reset(pace_s=0.02)
     slug = trial.store(fan(12, 1))
     trial.plan(refused_share=0.8)
@@ -91,10 +91,12 @@ def lose_wake_ups(trial: Trial) -> None:
 
 def race_joins(trial: Trial) -> None:
     """F10. Joins of 2 to 50 branches that end on the same tick."""
-    runs, joins_a_run = trial.pick(2, 60), trial.pick(4, 8)
+    runs, joins_a_run = trial.pick(2, 500), trial.pick(4, 20)
+    shapes = [joins(random_widths(trial.chance, joins_a_run), number) for number in range(min(runs, 50))]
+    slugs = [trial.store(shape) for shape in shapes]
     for number in range(runs):
-        trial.start(trial.store(joins(random_widths(trial.chance, joins_a_run), number)))
-        trial.wait_for(lambda now: now.open_runs < 4, seconds=120, what="room for a run")
+        trial.start(slugs[number % len(slugs)])
+        trial.wait_for(lambda now: now.open_runs < 8, seconds=120, what="room for a run")
     trial.wait_for_ends()
     steps = trial.world.look("steps", workspace_id=trial.workspace)
     found = [step for step in steps if step.key.startswith("join_")]
