@@ -73,7 +73,7 @@ def _live(api: Api, run: JsonObject) -> None:
     started = time.monotonic()
     with Live(_table(run, steps, 0), console=Console(stderr=True), refresh_per_second=8) as live:
         for event in api.events(run["stream_url"]):
-            if "key" in event and event["type"].startswith("workflow_step."):
+            if event.get("key") in steps and event["type"].startswith("workflow_step."):
                 steps[event["key"]].update(_changed(event))
             live.update(_table(run, steps, time.monotonic() - started))
 

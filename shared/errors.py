@@ -20,6 +20,7 @@
     │   ├── ModelRequestError       the request itself was refused (code bug, capability, key)
     │   ├── LostTooOftenError       a step whose executor dies each time
     │   ├── StepTimedOutError       a step took longer than its definition allows
+    │   ├── ItemsFailedError        items of a for_each step failed, and its join does not allow that
     │   ├── NotEnoughSettingsError  a mode needs a setting that is missing
     │   ├── ApprovalRejectedError   a person said no at a gate
     │   ├── BudgetReachedError      a cap would be exceeded: a person decides           the step waits
@@ -208,6 +209,12 @@ class StepTimedOutError(TerminalError):
     code = "timed_out"
 
 
+class ItemsFailedError(TerminalError):
+    """Items of a `for_each` step failed, and its `join` does not allow that."""
+
+    code = "items_failed"
+
+
 class NotEnoughSettingsError(TerminalError):
     """A mode was chosen whose settings are missing. Names them all."""
 
@@ -332,7 +339,7 @@ def retryable_classes() -> frozenset[str]:
     step for good, or counts as no failure."""
     settled = (
         *(TerminalError, TransientError, StepTimedOutError, LostTooOftenError, RunCancelledError, FenceLostError),
-        *(SuspendedError, BudgetReachedError, EffectUnknownError, YieldedError, StoreBusyError),
+        *(SuspendedError, BudgetReachedError, EffectUnknownError, ItemsFailedError, YieldedError, StoreBusyError),
     )
     known = _classes(TerminalError) | _classes(TransientError) | {InvalidInputError.code, NotFoundError.code}
     return frozenset(known - {kind.code for kind in settled})

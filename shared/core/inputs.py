@@ -58,6 +58,12 @@ def references_in(value: str, keys: Collection[str]) -> list[Reference]:
     return [_reference(value, keys, in_braces=False)]
 
 
+def is_alone(value: str) -> bool:
+    """Whether the value is one reference and no text around it, so that it keeps its type."""
+    spans = list(_BRACES.finditer(value))
+    return not spans or (len(spans) == 1 and spans[0].span() == (0, len(value)))
+
+
 def by_name(value: str, keys: Collection[str]) -> str:
     """The same `input_map` value with `step1` written as that step's key, so that it can be read without the list."""
 
@@ -146,12 +152,11 @@ def resolved_value(
         found = references_in(value, keys)
     except BadPathError as wrong:
         raise InputUnresolvedError(step_key, field, value, str(wrong)) from wrong
-    spans = list(_BRACES.finditer(value))
-    is_alone = not spans or (len(spans) == 1 and spans[0].span() == (0, len(value)))
-    if is_alone and found[0].root in without_output:
+    alone = is_alone(value)
+    if alone and found[0].root in without_output:
         return None
     values = [_looked_up(step_key, field, reference, roots) for reference in found]
-    if is_alone:
+    if alone:
         return values[0]
     texts = iter(values)
     return _BRACES.sub(lambda _: _as_text(next(texts)), value)

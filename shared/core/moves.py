@@ -94,6 +94,8 @@ STEP = Subject(
     (
         Move(None, _S.PENDING, ("start_run",), None, "its run starts, and it waits for other steps"),
         Move(None, _S.QUEUED, ("start_run",), None, "its run starts, and it waits for none"),
+        Move(None, _S.QUEUED, ("spread_step",), None, "it is one of the first items of a for_each step"),
+        Move(None, _S.PENDING, ("spread_step",), None, "it is one of the later items of a for_each step"),
         Move(None, _S.SUCCEEDED, ("start_run",), None, "its run repeats an earlier one, whose output it takes over"),
         Move(_S.PENDING, _S.QUEUED, ("succeed_step", "leave_step"), None, "the last step that it waits for has ended"),
         Move(_S.PENDING, _S.SKIPPED, ("fail_step",), _SKIPPED, "a step of its run has failed"),
@@ -113,6 +115,8 @@ STEP = Subject(
         Move(_S.RUNNING, _S.FAILED, ("fail_step",), EventKind.STEP_FAILED, "it failed, and trying again is no use"),
         Move(_S.RUNNING, _S.FAILED, ("leave_step",), EventKind.STEP_FAILED, "it failed, and its run goes on"),
         Move(_S.RUNNING, _S.CANCELLED, ("cancel_step",), _CANCELLED, "its run was cancelled while it was at work"),
+        Move(_S.RUNNING, _S.WAITING, ("spread_step",), EventKind.STEP_WAITING, "it waits for its items"),
+        Move(_S.WAITING, _S.QUEUED, ("succeed_step", "leave_step"), None, "the last of its items has ended"),
         Move(_S.RUNNING, _S.WAITING, ("suspend_step",), EventKind.STEP_WAITING, "its agent waits for a signal"),
         Move(_S.RUNNING, _S.QUEUED, ("suspend_step",), EventKind.STEP_WAITING, "the signal had come by then"),
         Move(_S.RUNNING, _S.PENDING_APPROVAL, ("open_gate",), EventKind.STEP_PENDING_APPROVAL, "it asks a person"),

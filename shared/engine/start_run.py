@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -14,7 +14,7 @@ from shared.core.conditions import named_in
 from shared.core.definitions import SENTINELS, WorkflowDef, WorkflowStepDef
 from shared.core.graph import execution_order, successors_of
 from shared.core.ids import new_id
-from shared.core.inputs import BRIEF, by_name, references_in
+from shared.core.inputs import BRIEF, ITEM, by_name, references_in
 from shared.core.status import TriggerType
 from shared.engine.relay import WakeUp, wake_steps
 from shared.engine.rooms import Rooms
@@ -161,7 +161,7 @@ def step_rows(definition: WorkflowDef, fork: Fork | None = None) -> list[JsonObj
             "key": key,
             "agent_name": by_key[key].agent_name,
             "label": by_key[key].title,
-            "definition": _own_part(by_key[key], keys),
+            "definition": _own_part(by_key[key], ids),
             "depends_on": depends_on[key],
             "successors": [ids[name] for name in after[key]],
             "sources": [ids[name] for name in sources_of(by_key[key], keys)],
@@ -181,24 +181,33 @@ def _from_earlier(step: EarlierStep) -> JsonObject:
     return {**memory, "taken_from": str(step.step_id), "agent_run_id": agent_run, "output_jsonb": step.output}
 
 
-def _own_part(step: WorkflowStepDef, keys: Collection[str]) -> JsonObject:
-    return {
-        "input_map": {field: by_name(value, keys) for field, value in step.input_map.items()},
+def _own_part(step: WorkflowStepDef, ids: Mapping[str, str]) -> JsonObject:
+    own = {
+        "input_map": {field: by_name(value, ids) for field, value in step.input_map.items()},
         "options": step.options,
         "target_output_field": step.target_output_field,
         "approval_required_by": step.approval_required_by,
         **step.flow,
     }
+    if step.for_each is not None:
+        named = dict.fromkeys(_roots(step.input_map.values(), ids))
+        own["for_each"] = by_name(step.for_each, ids)
+        own["item_sources"] = [ids[name] for name in named if name in ids]
+    return own
 
 
 def sources_of(step: WorkflowStepDef, keys: Collection[str]) -> list[str]:
-    """The steps whose ends this one reads: those its input_map and its condition name, of a sentinel all before it."""
-    found = dict.fromkeys(
-        reference.root for value in step.input_map.values() for reference in references_in(value, keys)
-    )
+    """The steps whose ends this one reads: those its input_map and its condition name, of a sentinel all before it. A
+    for_each step reads what its list is in; what its input_map names is for its items to read."""
+    paths = step.input_map.values() if step.for_each is None else (step.for_each,)
+    found = dict.fromkeys(_roots(paths, keys))
     if step.when is not None:
         found.update(dict.fromkeys(named.root for named in named_in(step.when)))
-    found.pop(BRIEF, None)
     if step.agent_name in SENTINELS:
         found.update(dict.fromkeys(step.depends_on))
-    return list(found)
+    return [root for root in found if root not in (BRIEF, ITEM)]
+
+
+def _roots(paths: Iterable[str], keys: Collection[str]) -> Iterator[str]:
+    for path in paths:
+        yield from (reference.root for reference in references_in(path, keys))

@@ -10,8 +10,9 @@ from typing import Any
 from shared.core.canonical import Json, JsonObject
 from shared.core.conditions import Skip, holds, joined
 from shared.core.definitions import SENTINELS
-from shared.core.inputs import BadPathError, resolve_inputs
+from shared.core.inputs import BRIEF, ITEM, BadPathError, resolve_inputs, resolved_value
 from shared.core.status import StepStatus
+from shared.engine.items import MOST_ITEMS, is_whole
 from shared.errors import EngineError, InputUnresolvedError, LostTooOftenError, TerminalError
 
 
@@ -30,7 +31,7 @@ def decided(step: Any, max_lost_attempts: int) -> Ready | Skip:
         return Ready({}, LostTooOftenError(f"{lost} executors died doing this step; it is not tried again"))
     try:
         skip = _skip(step) if step.attempt == 0 else None
-        return skip or Ready(resolved_input(step))
+        return skip or Ready(_input_of(step))
     except TerminalError as wrong:
         return Ready({}, wrong)
 
@@ -53,11 +54,37 @@ def _skip(step: Any) -> Skip | None:
     return Skip("condition_false", f"not begun: its condition is not met: {condition}", "skip")
 
 
+def _input_of(step: Any) -> JsonObject:
+    if not is_whole(step):
+        return resolved_input(step)
+    return {} if step.items is not None else {"items": _items(step)}
+
+
+def _items(step: Any) -> list[Json]:
+    """The list that a for_each step goes through. Raises `InputUnresolvedError`."""
+    path = step.definition["for_each"]
+    outputs, without_output = sources_of(step)
+    roots = {BRIEF: step.brief_jsonb, **outputs}
+    found = resolved_value(step.key, "for_each", path, roots, outputs.keys() | without_output, without_output)
+    if not isinstance(found, list):
+        raise InputUnresolvedError(step.key, "for_each", path, f"is {_kind(found)}, not a list")
+    if len(found) > MOST_ITEMS:
+        raise InputUnresolvedError(step.key, "for_each", path, f"has {len(found)} items; {MOST_ITEMS} at most")
+    return found
+
+
+def _kind(value: Json) -> str:
+    kinds = {dict: "an object", str: "text", bool: "true or false", int: "a number", float: "a number"}
+    return kinds.get(type(value), "null")
+
+
 def resolved_input(step: Any) -> JsonObject:
     """The input of a loaded step. Raises `InputUnresolvedError`."""
     own = step.definition
     outputs, without_output = sources_of(step)
     keys = outputs.keys() | without_output
+    if step.parent_step_id is not None:
+        outputs[ITEM] = step.item
     given = resolve_inputs(step.key, own["input_map"], own["options"], step.brief_jsonb, outputs, keys, without_output)
     if step.agent_name in SENTINELS:
         given = {**given, **_what_came_before(step, step.sources or [])}

@@ -25,13 +25,14 @@ from shared.core.definitions import APPROVAL_NODE, SYNTHESIS_NODE, RetryPolicy
 from shared.core.ids import new_id
 from shared.engine.attempt import ENGINES_OWN, Attempt, Ended
 from shared.engine.gates import pass_gate
+from shared.engine.items import collected, is_whole, spread
 from shared.engine.leave_step import skip_steps
 from shared.engine.rooms import Rooms
 from shared.engine.run_agent import Found, run_agent
 from shared.engine.settle_step import Success, fail_or_retry, succeed_together
 from shared.engine.step_input import Ready, decided
 from shared.engine.step_log import StepLog
-from shared.errors import EngineError, FenceLostError, TransientError
+from shared.errors import EngineError, FenceLostError, ItemsFailedError, TerminalError, TransientError
 from shared.store.connection import ConstraintError
 from shared.store.documents import as_jsonb
 from shared.store.session import Step
@@ -179,7 +180,23 @@ class Work:
         """What the step put out, why it failed, or how it ended by itself."""
         if step.agent_name == APPROVAL_NODE:
             return pass_gate(attempt, step, given, self._rooms), None
+        if is_whole(step):
+            return self._for_each(step, attempt, given), None
         return await run_agent(attempt, step, given, self._rooms)
+
+    def _for_each(self, step: Any, attempt: Attempt, given: JsonObject) -> Found | Ended:
+        try:
+            if step.items is not None:
+                return collected(step)
+            if not given["items"]:
+                return AgentResult(output={"items": [], "failed": [], "count": 0})
+        except ItemsFailedError as wrong:
+            return wrong
+        done = spread(attempt, step, given["items"], self._room() + 1, self._rooms)
+        if done is None:
+            return TerminalError("its run has ended")
+        self._start(done.following)
+        return "waiting"
 
     def _ended_otherwise(self, attempt: Attempt, found: EngineError | Ended, end: AgentRunEnd | None) -> Ended:
         if not isinstance(found, EngineError):
@@ -213,12 +230,15 @@ class Work:
 
     def _to_follow(self, steps: Sequence[Any]) -> list[UUID]:
         """The successors to go on with, should the settle make them ready: as many as there is room and time for."""
-        room = self._rooms.settings.continue_with - self._under_way
-        if room <= 0 or time.monotonic() - self._began > self._rooms.settings.continue_within_s:
-            return []
+        room = self._room()
         return list(dict.fromkeys(successor for step in steps for successor in step.successors[:room]))[:room]
+
+    def _room(self) -> int:
+        """How many further steps may be begun in this request now."""
+        is_over = time.monotonic() - self._began > self._rooms.settings.continue_within_s
+        return 0 if is_over else max(self._rooms.settings.continue_with - self._under_way, 0)
 
 
 def _new_agent_run(step: Any) -> UUID | None:
-    """A gate is no agent, and has no agent run (C011)."""
-    return None if step.agent_name == APPROVAL_NODE else new_id()
+    """A gate is no agent, and has no agent run (C011); nor has a step that stands for all items of a list."""
+    return None if step.agent_name == APPROVAL_NODE or is_whole(step) else new_id()

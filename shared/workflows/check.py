@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from shared.agents.registry import AGENT_REGISTRY
 from shared.core.canonical import Json
+from shared.core.conditions import named_in
 from shared.core.definitions import APPROVAL_NODE, SENTINELS, WORKFLOW_NODE, WorkflowDef, WorkflowStepDef
 from shared.core.graph import CycleError, execution_order
 from shared.core.inputs import BRIEF, ITEM, BadPathError, Reference, references_in
@@ -80,6 +81,8 @@ def _check_paths(step: WorkflowStepDef, before: Before) -> None:
         for reference in found:
             if reference.root == BRIEF:
                 continue
+            if reference.root == ITEM and step.for_each is not None:
+                continue
             if reference.root == ITEM:
                 raise InvalidDefinitionError(step.key, where, f"path {value!r}: only a for_each step has an item")
             before.check(step, where, reference.text, reference.root)
@@ -114,8 +117,12 @@ def check_brief(definition: WorkflowDef, brief: Mapping[str, Any], fields: Itera
 
 
 def _read_from_brief(step: WorkflowStepDef, keys: Collection[str]) -> list[str]:
-    found = [reference for value in step.input_map.values() for reference in references_in(value, keys)]
-    return [reference.first_field for reference in found if reference.root == BRIEF and reference.first_field]
+    paths = [*step.input_map.values(), *([step.for_each] if step.for_each else [])]
+    found = [reference for path in paths for reference in references_in(path, keys)]
+    read = [reference.first_field for reference in found if reference.root == BRIEF]
+    conditions = named_in(step.when) if step.when else []
+    read += [named.part for named in conditions if named.root == BRIEF]
+    return [field for field in read if field is not None]
 
 
 def _check_values(step: WorkflowStepDef, model: type[BaseModel], given: dict[str, Any], names: list[str]) -> None:

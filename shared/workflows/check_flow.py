@@ -8,9 +8,9 @@ from functools import cached_property
 
 from shared.agents.registry import AGENT_REGISTRY
 from shared.core.conditions import Named, named_in
-from shared.core.definitions import APPROVAL_NODE, SYNTHESIS_NODE, WorkflowDef, WorkflowStepDef
+from shared.core.definitions import APPROVAL_NODE, SENTINELS, SYNTHESIS_NODE, WorkflowDef, WorkflowStepDef
 from shared.core.graph import Ancestors
-from shared.core.inputs import BRIEF, BadPathError
+from shared.core.inputs import BRIEF, ITEM, BadPathError, is_alone, references_in
 from shared.errors import InvalidDefinitionError, retryable_classes
 from shared.workflows.check_gate import OUTPUT_FIELDS
 
@@ -47,9 +47,9 @@ def check_flow(step: WorkflowStepDef, before: Before) -> None:
     """Raises `InvalidDefinitionError` for the first field that is wrong."""
     _check_retry(step)
     _check_when(step, before)
-    for field in ("for_each", "max_parallel", "workflow"):
-        if getattr(step, field) is not None:
-            raise InvalidDefinitionError(step.key, field, "is not available yet")
+    _check_for_each(step, before)
+    if step.workflow is not None:
+        raise InvalidDefinitionError(step.key, "workflow", "is not available yet")
 
 
 def _check_retry(step: WorkflowStepDef) -> None:
@@ -82,16 +82,41 @@ def _check_named(step: WorkflowStepDef, named: Named, before: Before) -> None:
         check_field(step, "when", step.when, before.steps[named.root], named.field)
 
 
+def _check_for_each(step: WorkflowStepDef, before: Before) -> None:
+    if step.for_each is None:
+        if step.max_parallel is not None:
+            raise InvalidDefinitionError(step.key, "max_parallel", "is for a step with for_each")
+        return
+    if step.agent_name in SENTINELS:
+        raise InvalidDefinitionError(step.key, "for_each", f"{step.agent_name} cannot be done for each item")
+    try:
+        found = references_in(step.for_each, before.steps)
+    except BadPathError as wrong:
+        raise InvalidDefinitionError(step.key, "for_each", f"path {step.for_each!r} {wrong}") from wrong
+    if len(found) != 1 or found[0].root == ITEM or not is_alone(step.for_each):
+        raise InvalidDefinitionError(
+            step.key, "for_each", "is one path to a list: brief.<field> or <step>.output.<field>"
+        )
+    (reference,) = found
+    if reference.root != BRIEF:
+        before.check(step, "for_each", reference.text, reference.root)
+        if reference.first_field is not None:
+            check_field(step, "for_each", reference.text, before.steps[reference.root], reference.first_field)
+
+
 def check_field(step: WorkflowStepDef, where: str, path: str, source: WorkflowStepDef, field: str) -> None:
     """Raises if `path` reads a field that the step `source` does not put out."""
     fields = _fields_of(source)
     if fields and field not in fields:
-        told = f"path {path!r}: {source.agent_name} puts out no {field!r}; it puts out: {', '.join(sorted(fields))}"
+        who = source.key if source.for_each else source.agent_name
+        told = f"path {path!r}: {who} puts out no {field!r}; it puts out: {', '.join(sorted(fields))}"
         raise InvalidDefinitionError(step.key, where, told)
 
 
 def _fields_of(source: WorkflowStepDef) -> set[str]:
     """The fields of what a step puts out; none if that is not known."""
+    if source.for_each is not None:
+        return {"items", "failed", "count"}
     if source.agent_name == SYNTHESIS_NODE:
         return {"report_md"}
     if source.agent_name == APPROVAL_NODE:

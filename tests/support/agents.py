@@ -62,7 +62,31 @@ class FlakyAgent(BaseAgent):
         return AgentResult(output={"answer": answer["answer"], "tried": self.calls["tried"]})
 
 
-TEST_AGENTS: tuple[type[BaseAgent], ...] = (EchoAgent, BrokenAgent, FlakyAgent)
+class PickyAgent(BaseAgent):
+    """Gives its input back, but for one whose name is bad."""
+
+    name = "picky"
+    Input = Anything
+    Output = Anything
+
+    async def _execute(self, ctx: AgentContext) -> AgentResult:
+        if ctx.input.get("name") == "bad":
+            raise ValueError("a bad name")
+        return AgentResult(output={"name": ctx.input.get("name")})
+
+
+class ListingAgent(BaseAgent):
+    """Puts out as many names as its input says."""
+
+    name = "listing"
+    Input = Anything
+    Output = Anything
+
+    async def _execute(self, ctx: AgentContext) -> AgentResult:
+        return AgentResult(output={"names": [f"n{at}" for at in range(ctx.input["count"])]})
+
+
+TEST_AGENTS: tuple[type[BaseAgent], ...] = (EchoAgent, BrokenAgent, FlakyAgent, PickyAgent, ListingAgent)
 
 
 @contextmanager

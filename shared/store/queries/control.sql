@@ -319,27 +319,39 @@ select r.id, r.status, r.definition_digest, w.dag_jsonb, r.brief_id, r.brief_jso
  where r.id = :run_id::uuid;
 
 -- name: steps_to_repeat
-select id, key, status, agent_run_id, output_jsonb, cost_usd, taken_from, earlier_steps,
-       status = 'running' and leased_until > now() as is_at_work
-  from tiktok_workflow_steps where workflow_run_id = :run_id::uuid order by idx;
+-- The steps of a definition. What the items of a for_each step cost counts as its own; while one is at work, so is it.
+select s.id, s.key, s.status, s.agent_run_id, s.output_jsonb, s.taken_from, s.earlier_steps,
+       s.cost_usd + coalesce(of_items.cost_usd, 0) as cost_usd,
+       s.status = 'running' and s.leased_until > now() or coalesce(of_items.is_at_work, false) as is_at_work
+  from tiktok_workflow_steps s
+  left join lateral (
+       select sum(i.cost_usd) as cost_usd, bool_or(i.status = 'running' and i.leased_until > now()) as is_at_work
+         from unnest(s.sources) as item(id)
+         join tiktok_workflow_steps i on i.workspace_id = s.workspace_id and i.id = item.id) of_items
+       on s.items is not null
+ where s.workflow_run_id = :run_id::uuid and s.parent_step_id is null order by s.idx;
 
 -- name: costs_remembered
--- What the answers cost that the journals of these steps hold, in US dollars: they are not paid again.
-select a.step_id, sum(c.cost_usd) as cost_usd
+-- What the answers cost that the journals of these steps (and of their items) hold, in US dollars: not paid again.
+select wanted.id as step_id, sum(c.cost_usd) as cost_usd
   from (select value::uuid as id from jsonb_array_elements_text(:step_ids::jsonb)) wanted
-  join tiktok_agent_runs a on a.step_id = wanted.id
+  join tiktok_workflow_steps s on s.id = wanted.id
+ cross join unnest(array[s.id] || case when s.items is not null then s.sources end) as own(id)
+  join tiktok_agent_runs a on a.workspace_id = s.workspace_id and a.step_id = own.id
   join tiktok_agent_steps c on c.workspace_id = a.workspace_id and c.agent_run_id = a.id
  where c.outcome in ('paid', 'wasted')
- group by a.step_id;
+ group by wanted.id;
 
 -- name: usual_costs
--- What each step of a workflow has cost in its newest runs that succeeded.
-select s.key, avg(s.cost_usd) as cost_usd
-  from (select workspace_id, id from tiktok_workflow_runs
-         where workflow_slug = :slug::text and status = 'succeeded' order by started_at desc limit 20) r
-  join tiktok_workflow_steps s on s.workspace_id = r.workspace_id and s.workflow_run_id = r.id
- where s.status = 'succeeded' and s.taken_from is null
- group by s.key;
+-- What each step of a workflow, with its items, has cost in its newest runs that succeeded.
+select key, avg(cost_usd) as cost_usd
+  from (select s.workflow_run_id, split_part(s.key, '[', 1) as key, sum(s.cost_usd) as cost_usd
+          from (select workspace_id, id from tiktok_workflow_runs
+                 where workflow_slug = :slug::text and status = 'succeeded' order by started_at desc limit 20) r
+          join tiktok_workflow_steps s on s.workspace_id = r.workspace_id and s.workflow_run_id = r.id
+         where s.status = 'succeeded' and s.taken_from is null
+         group by 1, 2) of_runs
+ group by key;
 
 -- name: runs_to_redrive
 -- Failed runs, newest first, but those that were restarted or redriven already.

@@ -86,3 +86,67 @@ select moved.status as run_status, step.cost_usd,
           from counted where counted.status = 'queued') as ready,
        (select count(*) from heard) as heard
   from step, moved;
+
+-- name: spread_step
+-- A claimed for_each step has its list: one step for each item, in :max_parallel lanes. An item waits for the one that
+-- many places before it; each counts down its for_each step, which holds no lease until the last of them has ended. From
+-- then on its sources are its items. An item may use the journal of the item at its place in an earlier run.
+with run as (
+    select workspace_id, id, version, steps_total from tiktok_workflow_runs
+     where id = :run_id::uuid and status = 'running'
+), item as (
+    select i.id, i.item, i.place::int - 1 as place, lead(i.id, :max_parallel::int) over (order by i.place) as next_id
+      from rows from (jsonb_to_recordset(:items::jsonb) as (id uuid, item jsonb)) with ordinality as i(id, item, place)
+), whole as (
+    select count(*)::int as items, array_agg(id order by place) as ids from item
+), earlier as (
+    select i.place::int - 1 as place, array_agg(i.id order by e.nearness) as steps
+      from tiktok_workflow_steps s
+     cross join unnest(s.earlier_steps) with ordinality e(id, nearness)
+      join tiktok_workflow_steps b on b.workspace_id = s.workspace_id and b.id = e.id and b.items is not null
+     cross join unnest(b.sources) with ordinality i(id, place)
+     where s.id = :step_id::uuid
+     group by i.place
+), step as (
+    update tiktok_workflow_steps s
+       set status = 'waiting', leased_until = null, waiting_on = whole.items, items = whole.items, sources = whole.ids,
+           failed_before = 0, skipped_before = 0
+      from run, whole
+     where s.workspace_id = run.workspace_id and s.id = :step_id::uuid and s.attempt = :attempt::int
+       and s.status = 'running' and s.cancel_requested_at is null
+    returning s.workspace_id, s.id, s.workflow_run_id, s.key, s.label, s.agent_name, s.attempt, s.items
+), made as (
+    insert into tiktok_workflow_steps (
+        workspace_id, id, workflow_run_id, idx, key, agent_name, label, definition, depends_on, successors, sources,
+        status, waiting_on, queued_at, parent_step_id, item, earlier_steps)
+    select step.workspace_id, item.id, step.workflow_run_id, run.steps_total + item.place,
+           step.key || '[' || item.place || ']', step.agent_name, step.label || ' [' || item.place || ']',
+           :definition::jsonb, '{}', array_remove(array[item.next_id, step.id], null),
+           (select coalesce(array_agg(value::uuid), '{}') from jsonb_array_elements_text(:sources::jsonb)),
+           case when item.place < :max_parallel::int then 'queued' else 'pending' end::step_status,
+           case when item.place < :max_parallel::int then 0 else 1 end,
+           case when item.place < :max_parallel::int then now() end,
+           step.id, item.item, earlier.steps
+      from step cross join run cross join item left join earlier on earlier.place = item.place
+    returning workspace_id, id, workflow_run_id, status, attempt
+), waking as (
+    insert into tiktok_wake_ups (workspace_id, step_id, workflow_run_id, wake_at)
+    select workspace_id, id, workflow_run_id, now() + make_interval(secs => :grace_s::float8)
+      from made where status = 'queued'
+), asleep as (
+    delete from tiktok_wake_ups w using step where w.workspace_id = step.workspace_id and w.step_id = step.id
+), moved as (
+    update tiktok_workflow_runs r
+       set version = r.version + 1, steps_total = r.steps_total + step.items, steps_open = r.steps_open + step.items
+      from step where r.id = :run_id::uuid
+    returning r.steps_total
+), told as (
+    insert into tiktok_outbox (workspace_id, subject_id, seq, kind, payload)
+    select run.workspace_id, run.id, run.version + 1, 'workflow_step.waiting',
+           jsonb_build_object('step_id', step.id, 'key', step.key, 'label', step.label, 'agent_name', step.agent_name,
+                              'status', 'waiting', 'attempt', step.attempt, 'waits_for', 'its items',
+                              'items', step.items, 'steps_total', moved.steps_total)
+      from run, step, moved
+)
+select (select jsonb_agg(jsonb_build_array(made.id, made.attempt)) from made where made.status = 'queued') as ready
+  from step;

@@ -123,7 +123,13 @@ select s.id, s.idx, s.key, s.agent_name, s.label, s.status, s.depends_on, s.atte
                     where u.workspace_id = s.workspace_id and u.workflow_run_id = s.workflow_run_id
                       and u.key = any (s.depends_on)
                     group by 1, 2) ends)
-       end as joins
+       end as joins,
+       s.parent_step_id, s.item, s.items,
+       case when s.items is not null then (
+           select jsonb_object_agg(ends.status, ends.n)
+             from (select u.status, count(*) as n from unnest(s.sources) i(id)
+                     join tiktok_workflow_steps u on u.workspace_id = s.workspace_id and u.id = i.id group by 1) ends)
+       end as items_by_status
   from tiktok_workflow_steps s
   left join tiktok_agent_runs a on a.workspace_id = s.workspace_id and a.id = s.agent_run_id
  where s.workflow_run_id = :run_id::uuid

@@ -7,6 +7,7 @@
 select s.id, r.id as run_id, s.key, s.agent_name, s.label, s.definition, s.status, s.attempt, s.failures, s.lost,
        extract(epoch from now() - s.started_at)::float8 as age_s,
        s.successors, s.agent_run_id, cardinality(s.depends_on) as expected, s.failed_before, s.skipped_before,
+       s.parent_step_id, s.item, s.items,
        r.status as run_status, r.brief_jsonb, r.brief_id, r.trigger_type, r.trigger_event_id,
        c.can_claim,
        r.status <> 'running' and s.status = 'running' and s.leased_until < now() as is_left_over,

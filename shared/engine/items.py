@@ -1,0 +1,93 @@
+"""A step that is done for each item of a list: it is spread into one step for each, and collects what they put out.
+
+claimed → no items yet: its list becomes steps, in lanes → waiting, without compute
+        → every item has ended → it succeeds with their outputs, or fails as its join says
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from shared.agents.base import AgentResult
+from shared.core.canonical import Json, JsonObject
+from shared.core.conditions import joined
+from shared.core.ids import new_id
+from shared.core.status import StepStatus
+from shared.engine.attempt import Attempt
+from shared.engine.relay import wake_steps
+from shared.engine.rooms import Rooms
+from shared.engine.start_run import wake_ups
+from shared.errors import ItemsFailedError
+from shared.store.documents import as_jsonb
+from shared.store.session import Step
+
+MOST_ITEMS = 20_000
+PARALLEL = 10  # items at once, where the definition does not say
+OF_THE_WHOLE = frozenset({"for_each", "max_parallel", "when", "join", "on_failure", "item_sources"})
+KEYS_TOLD = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """A step that was spread. The items to go on with at once are loaded and ready; the others are woken."""
+
+    following: list[Any]
+
+
+def is_whole(step: Any) -> bool:
+    """Whether the loaded step stands for all items of a list, and is no agent's work itself."""
+    return "for_each" in step.definition
+
+
+def spread(attempt: Attempt, step: Any, items: Sequence[Json], room: int, rooms: Rooms) -> Spread | None:
+    """Makes a step of each item, all or none, and wakes the first of them, but for `room` that are followed here. None
+    if the step is not ours any more, or its run has ended."""
+    rows = [{"id": str(new_id()), "item": item} for item in items]
+    parallel = step.definition.get("max_parallel", PARALLEL)
+    follow = [UUID(row["id"]) for row in rows[: min(room, parallel)]]
+    values = {
+        "run_id": attempt.run_id,
+        "step_id": attempt.step_id,
+        "attempt": attempt.number,
+        "items": as_jsonb(rows),
+        "max_parallel": parallel,
+        "definition": as_jsonb(of_one_item(step.definition)),
+        "sources": as_jsonb(step.definition["item_sources"]),
+        "grace_s": rooms.settings.sweep_grace_s,
+    }
+    moves: list[Step] = [("lock_run", {"run_id": attempt.run_id}), ("spread_step", values)]
+    moves += [("load_step", {"run_id": attempt.run_id, "step_id": step_id}) for step_id in follow]
+    _, made, *loaded = rooms.store.move_all(attempt.workspace_id, moves)
+    if not made:
+        return None
+    following = [found for one in loaded for found in one if found.can_claim]
+    here = {found.id for found in following}
+    ready = wake_ups(attempt.workspace_id, attempt.run_id, made[0].ready)
+    wake_steps(rooms, [wake for wake in ready if wake.step_id not in here])
+    return Spread(following)
+
+
+def of_one_item(definition: JsonObject) -> JsonObject:
+    """The definition of one item's step. Whatever the item before it in its lane came to, it is done; whether its own
+    failure fails the whole is for the whole to say."""
+    own = {name: value for name, value in definition.items() if name not in OF_THE_WHOLE}
+    return {**own, "join": "done", "on_failure": "skip"}
+
+
+def collected(step: Any) -> AgentResult:
+    """What the items put out, in order; null for one that failed. Raises `ItemsFailedError` as the step's join says."""
+    items = step.sources or []
+    failed = [at for at, item in enumerate(items) if item["status"] != StepStatus.SUCCEEDED]
+    if joined(step.definition.get("join", "all"), len(items), len(failed), 0):
+        raise ItemsFailedError(_told(items, failed))
+    outputs = [item["output"] for item in items]
+    return AgentResult(output={"items": outputs, "failed": failed, "count": len(items)})
+
+
+def _told(items: Sequence[JsonObject], failed: Sequence[int]) -> str:
+    names = ", ".join(items[at]["key"] for at in failed[:KEYS_TOLD])
+    more = f" and {len(failed) - KEYS_TOLD} more" if len(failed) > KEYS_TOLD else ""
+    return f"{len(failed)} of {len(items)} items failed: {names}{more}"
