@@ -55,7 +55,10 @@ class HumanTouchpoint(BaseModel):
 
 
 class AgentSpec(BaseModel):
-    """One agent's entry in the catalog. `typical_model` is an alias (`haiku`, `sonnet`) or None for no model."""
+    """One agent's entry in the catalog. `typical_model` is an alias (`haiku`, `sonnet`) or None for no model.
+
+    `proposes` lists the kinds of effects that it may propose: a step of such an agent needs a gate behind it (X15).
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -69,3 +72,4 @@ class AgentSpec(BaseModel):
     outputs: tuple[AgentField, ...]
     human_touchpoints: tuple[HumanTouchpoint, ...] = ()
     workflows: tuple[str, ...] = ()
+    proposes: tuple[str, ...] = ()

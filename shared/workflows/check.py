@@ -16,7 +16,7 @@ from shared.core.inputs import BRIEF, ITEM, BadPathError, Reference, references_
 from shared.core.wording import problems_of, told
 from shared.errors import InvalidDefinitionError, InvalidInputError
 from shared.workflows.check_flow import DEPENDS_ON, Before, check_field, check_flow
-from shared.workflows.check_gate import check_gate
+from shared.workflows.check_gate import check_gate, check_gated
 
 BUILT_IN = SENTINELS | {WORKFLOW_NODE}
 RESERVED_KEYS = frozenset({BRIEF, ITEM, "workflow", "upstream"})
@@ -54,6 +54,7 @@ def check_definition(definition: WorkflowDef) -> None:
         if step.agent_name == APPROVAL_NODE:
             check_gate(step)
         _check_paths(step, before)
+    check_gated(definition)
 
 
 def _check_names(step: WorkflowStepDef, known: set[str]) -> None:
@@ -96,8 +97,9 @@ def _check_output(step: WorkflowStepDef, where: str, reference: Reference, sourc
 
 
 def check_brief(definition: WorkflowDef, brief: Mapping[str, Any], fields: Iterable[str]) -> None:
-    """Checks what a brief says besides its own fields, before anything is written: each must be a field that some step
-    takes, or that an input_map reads, and have a value that the step will take. Raises `InvalidInputError`.
+    """Checks a brief before anything is written: each field besides its own must be one that some step takes, or that
+    an input_map reads; every value must be one that the steps will take; and none that a step requires may be missing.
+    Raises `InvalidInputError`, with `fields.` before the names of what are not the brief's own fields.
     """
     names = list(fields)
     keys = dict.fromkeys(step.key for step in definition.steps)
@@ -109,7 +111,7 @@ def check_brief(definition: WorkflowDef, brief: Mapping[str, Any], fields: Itera
         model = AGENT_REGISTRY[step.agent_name].Input
         takes_any = takes_any or model.model_config.get("extra") == "allow"
         taken |= set(model.model_fields)
-        _check_values(step, model, {**brief, **step.options}, names)
+        _check_values(step, model, {**brief, **step.options})
     for name in names:
         if name not in taken and not takes_any:
             known = ", ".join(sorted(taken - OWN_FIELDS))
@@ -125,12 +127,14 @@ def _read_from_brief(step: WorkflowStepDef, keys: Collection[str]) -> list[str]:
     return [field for field in read if field is not None]
 
 
-def _check_values(step: WorkflowStepDef, model: type[BaseModel], given: dict[str, Any], names: list[str]) -> None:
+def _check_values(step: WorkflowStepDef, model: type[BaseModel], given: dict[str, Any]) -> None:
+    """What comes from steps before this one is not known yet, and is left to the step itself."""
     try:
         model.model_validate(given)
     except ValidationError as wrong:
         for problem in wrong.errors(include_url=False):
             name = str(problem["loc"][0]) if problem["loc"] else ""
-            if name in names and name not in step.input_map and name not in step.options:
+            if name and name not in step.input_map and name not in step.options:
                 path = ".".join(str(part) for part in problem["loc"])
-                raise InvalidInputError(f"fields.{path}", f"{step.agent_name}: {told(problem)}") from wrong
+                field = path if name in OWN_FIELDS else f"fields.{path}"
+                raise InvalidInputError(field, f"{step.agent_name}: {told(problem)}") from wrong

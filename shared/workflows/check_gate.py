@@ -1,4 +1,4 @@
-"""Checks a gate when its definition is stored: what it asks, who may answer, and what it does without an answer."""
+"""Checks the gates of a definition: what each asks, who may answer, and that nothing acts on the world without one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import re
 
 from pydantic import ValidationError
 
-from shared.core.definitions import WorkflowStepDef
+from shared.agents.catalog import SPECS
+from shared.core.definitions import APPROVAL_NODE, WorkflowDef, WorkflowStepDef
 from shared.core.gates import GateOptions
 from shared.core.wording import problems_of
 from shared.errors import InvalidDefinitionError
@@ -27,3 +28,16 @@ def check_gate(step: WorkflowStepDef) -> None:
     except ValidationError as wrong:
         field, told = problems_of(wrong)[0]
         raise InvalidDefinitionError(step.key, f"options.{field}" if field else "options", told) from wrong
+
+
+def check_gated(definition: WorkflowDef) -> None:
+    """What publishes, sends or spends has a gate right behind it: nothing else would release what it proposes (X15)."""
+    gated = {name for step in definition.steps if step.agent_name == APPROVAL_NODE for name in step.depends_on}
+    for step in definition.steps:
+        proposed = SPECS[step.agent_name].proposes if step.agent_name in SPECS else ()
+        if proposed and step.key not in gated:
+            told = (
+                f"{step.agent_name} proposes {', '.join(proposed)}: a step with agent_name {APPROVAL_NODE} "
+                f"must have {step.key!r} in its depends_on"
+            )
+            raise InvalidDefinitionError(step.key, "agent_name", told)

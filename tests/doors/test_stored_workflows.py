@@ -78,6 +78,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     (gated(options={"remind_every_s": 0}), "steps.judge.options.remind_every_s"),
     (gated(options={"colour": 1}), "steps.judge.options.colour"),
     (gated(reads="output.colour"), "steps.after.input_map.notes"),
+    (judged(agent_name="listing_optimizer"), "steps.judge.agent_name"),
     (judged(depends_on=["nobody"]), "steps.judge.depends_on"),
     (judged(depends_on=["judge"]), "steps.judge.depends_on"),
     (judged(depends_on="read"), "steps.1.depends_on"),

@@ -56,7 +56,7 @@ def test_a_brief_is_kept_as_it_was_meant(person: Person) -> None:
     ("fields", "field", "allowed"),
     [
         ({"region": "usa"}, "fields.region", "trend_watcher"),
-        ({"window_days": "many"}, "fields.window_days", "integer"),
+        ({"window_days": "many"}, "fields.window_days", "whole number"),
         ({"nonsense": 1}, "fields.nonsense", "no step of profile_audit takes it; they take: "),
     ],
 )

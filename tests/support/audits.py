@@ -21,6 +21,7 @@ from shared.agents.performance_feedback import PerformanceFeedbackAgent
 from shared.agents.records import Brand
 from shared.agents.shadowban_sentinel import ShadowbanSentinelAgent
 from shared.agents.trend_watcher import TrendWatcherAgent
+from shared.core.proposals import ProposedEffect
 from shared.trace.journal import Journal
 from tests.support.accounts import AS_OF
 from tests.support.model_calls import MemoryJournalStore, mock_mode
@@ -59,17 +60,20 @@ class MemoryRecords:
 
 @dataclass
 class MemoryRunLog:
-    """An agent run log that keeps how runs ended, and the journal rows of the last one."""
+    """An agent run log that keeps how runs ended, and the journal rows and proposals of the last one."""
 
     rows: MemoryJournalStore = field(default_factory=MemoryJournalStore)
     before: MemoryJournalStore | None = None
     ends: list[AgentRunEnd] = field(default_factory=list)
+    proposed: dict[str, ProposedEffect] = field(default_factory=dict)
 
     def open(self, agent_name: str, ctx: AgentContext) -> UUID:
         return uuid4()
 
     def journal(self, agent_run_id: UUID) -> Journal:
-        return Journal(self.rows, self.before.remembered() if self.before else None)
+        journal = Journal(self.rows, self.before.remembered() if self.before else None)
+        self.proposed = journal.proposed
+        return journal
 
     def close(self, agent_run_id: UUID, agent_name: str, ctx: AgentContext, end: AgentRunEnd) -> None:
         self.ends.append(end)

@@ -12,6 +12,7 @@ from shared.agents.catalog import SPECS
 from shared.agents.registry import AGENT_REGISTRY
 from shared.agents.spec import AgentField, AgentSpec, FieldType, Pattern
 from shared.core.definitions import SENTINELS
+from shared.workflows.profile_audit import PROFILE_AUDIT
 
 PATTERNS = {
     Pattern.STUDIO_CONSUMING: {"content_producer", "catalog_sync", "live_stream_ops", "ad_campaign_director"},
@@ -55,7 +56,9 @@ def test_workflows() -> None:
     """Each seeded workflow holds the agents that its definition names."""
     members = Counter((slug, spec.name) for spec in ALL for slug in spec.workflows)
 
-    assert {name for slug, name in members if slug == "profile_audit"} == set(AGENT_REGISTRY)
+    assert {name for slug, name in members if slug == "profile_audit"} == {
+        step.agent_name for step in PROFILE_AUDIT.steps
+    } - SENTINELS
     assert {name for slug, name in members if slug == "campaign_launch"} == {
         "audience_mapper",
         "listing_optimizer",
@@ -93,6 +96,15 @@ def test_publishers_have_a_touchpoint(spec: AgentSpec) -> None:
     """What publishes, sends or spends shows where a person decides (X15)."""
     assert any(point.at.startswith("Gate") for point in spec.human_touchpoints)
     assert "proposed_effects" in {one.name for one in spec.outputs}
+
+
+def test_who_proposes() -> None:
+    """An agent that puts out proposals says of which kinds, and nobody else does; the kinds are the four that exist."""
+    assert {name for name, spec in SPECS.items() if spec.proposes} == {
+        name for name, spec in SPECS.items() if "proposed_effects" in {one.name for one in spec.outputs}
+    }
+    kinds = {kind for spec in ALL for kind in spec.proposes}
+    assert kinds == {"publish_video", "launch_campaign", "update_listing", "send_message"}
 
 
 @pytest.mark.parametrize(("name", "agent"), IMPLEMENTED)

@@ -94,6 +94,12 @@ def test_seeded_workflows_are_right() -> None:
             "steps.b.when",
             "puts out no 'nonsense'",
         ),
+        ([step("a", agent="listing_optimizer")], "steps.a.agent_name", "listing_optimizer proposes update_listing"),
+        (
+            [step("a", agent="listing_optimizer"), step("b", "a"), step("c", "b", agent="approval_gate")],
+            "steps.a.agent_name",
+            "must have 'a' in its depends_on",
+        ),
     ],
 )
 def test_a_wrong_definition_names_step_and_field(steps: list[Any], field: str, told: str) -> None:
@@ -103,6 +109,17 @@ def test_a_wrong_definition_names_step_and_field(steps: list[Any], field: str, t
 
     assert refused.value.field == field
     assert told in refused.value.problem
+
+
+def test_what_is_gated_passes() -> None:
+    """An agent that proposes, with a gate right behind it, whose output the next step reads."""
+    check_definition(
+        workflow(
+            step("a", agent="listing_optimizer"),
+            step("b", "a", agent="approval_gate", options={"quorum": 2, "on_reject": "branch"}),
+            step("c", "b", input_map={"x": "b.output.effects"}),
+        )
+    )
 
 
 def test_malformed_definition_names_the_field() -> None:

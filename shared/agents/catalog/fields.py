@@ -36,6 +36,25 @@ BRAND_ID = field("brand_id", FieldType.UUID, "The brand whose voice and banned t
 DATASET = field("dataset", FieldType.STRING, "A file of account data to read instead of the configured source.")
 BRIEF = (HANDLE, TARGET_TYPE, NOTES, BRAND_ID, DATASET)
 
+OWN_BRAND = field(
+    "target_type",
+    FieldType.ENUM,
+    "A campaign is for our own brand.",
+    default="own_brand",
+    choices=("own_brand",),
+)
+CAMPAIGN = (HANDLE, OWN_BRAND, NOTES, BRAND_ID)
+SEGMENTS = field("segments", FieldType.LIST, "Audience segments to aim at, from audience_mapper.", default=())
+AUDIENCE = field("audience", FieldType.OBJECT, "Who follows, from audience_mapper: ages, genders, countries.")
+PRODUCT_IDS = field("product_ids", FieldType.LIST, "The products that the campaign is about.", default=())
+SOURCE = (
+    field("source", FieldType.STRING, "Where from: mock, or real."),
+    field("source_name", FieldType.STRING, "The source for people."),
+    field("source_notes", FieldType.LIST, "What this source cannot know."),
+    field("status", FieldType.ENUM, "Whether the data was enough.", choices=("ok", "not_enough_data")),
+    field("reason", FieldType.TEXT, "Why the data was not enough, or what could not be judged; empty if all could."),
+)
+
 READ = (
     field("handle", FieldType.HANDLE, "The account that was read, lower case, without @."),
     field("source", FieldType.ENUM, "Where from.", choices=("mock", "dataset", "tiktok_export", "real")),

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from shared.agents.catalog.fields import (
     ALERT_KEY,
+    AUDIENCE,
     BRIEF,
+    CAMPAIGN,
+    PRODUCT_IDS,
     READ,
+    SEGMENTS,
+    SOURCE,
     SUMMARY,
     effects,
     field,
@@ -42,18 +47,20 @@ LISTING_OPTIMIZER = AgentSpec(
     purpose="Rewrites title, description and hashtags of shop listings that sell below their views.",
     pattern=Pattern.LLM_PURE,
     typical_model="sonnet",
-    inputs=(
-        *BRIEF,
-        field("product_ids", FieldType.LIST, "Listings to look at; empty: those that underperform.", default=[]),
-        field("segments", FieldType.LIST, "Audience segments to write for, from audience_mapper.", default=[]),
-    ),
+    inputs=(*CAMPAIGN, PRODUCT_IDS, SEGMENTS),
     options=(
         field("max_listings", FieldType.INTEGER, "At most so many listings.", default=10, unit="listings"),
         field("variants", FieldType.INTEGER, "Versions of each rewrite.", default=2, unit="versions"),
     ),
     outputs=(
-        field("listings_checked", FieldType.INTEGER, "Listings that were compared.", unit="listings"),
-        field("rewrites", FieldType.LIST, "Per listing: what is weak, the present text, the versions, the reason."),
+        *SOURCE,
+        field("listings_checked", FieldType.INTEGER, "Listings on sale that were compared.", unit="listings"),
+        field("listings_not_on_sale", FieldType.INTEGER, "Listings that were passed over.", unit="listings"),
+        field("underperforming", FieldType.INTEGER, "Listings far below the shop's median.", unit="listings"),
+        field("median_click_rate", FieldType.NUMBER, "The shop's median of clicks per view.", unit="share"),
+        field("median_conversion", FieldType.NUMBER, "The shop's median of sales per click.", unit="share"),
+        field("listings", FieldType.LIST, "Per listing: its rates against the median, what is weak, its text's score."),
+        field("rewrites", FieldType.LIST, "Per listing: weakness, present text, versions with problems and score."),
         effects("Listing changes to make."),
         SUMMARY,
     ),
@@ -61,6 +68,7 @@ LISTING_OPTIMIZER = AgentSpec(
         HumanTouchpoint(at="Gate: listing rewrites", decision="Which rewrites go live. Reject takes feedback."),
     ),
     workflows=("campaign_launch",),
+    proposes=("update_listing",),
 )
 
 AUDIENCE_MAPPER = AgentSpec(
@@ -98,23 +106,30 @@ CREATOR_OUTREACH = AgentSpec(
     pattern=Pattern.LLM_PURE,
     typical_model="sonnet",
     inputs=(
-        *BRIEF,
-        field("segments", FieldType.LIST, "Audience segments to match, from audience_mapper.", default=[]),
+        *CAMPAIGN,
+        SEGMENTS,
+        AUDIENCE,
         field("offer", FieldType.TEXT, "What creators are offered: samples, commission, a fee.", default=""),
+        PRODUCT_IDS,
+        field("commission_percent", FieldType.NUMBER, "Commission on the sales of the products.", unit="per cent"),
     ),
     options=(
-        field("max_creators", FieldType.INTEGER, "At most so many creators.", default=10, unit="creators"),
+        field("max_creators", FieldType.INTEGER, "At most so many creators.", default=5, unit="creators"),
         field("min_followers", FieldType.INTEGER, "Smaller accounts are left out.", default=5000, unit="followers"),
         field("max_followers", FieldType.INTEGER, "Larger accounts are left out.", default=250_000, unit="followers"),
     ),
     outputs=(
-        field("creators", FieldType.LIST, "Per creator: handle, overlap, why, risks, followers, recent engagement."),
-        field("messages", FieldType.LIST, "The drafted message to each."),
+        *SOURCE,
+        field("creators_found", FieldType.INTEGER, "Creators that the search found.", unit="creators"),
+        field("creators_left_out", FieldType.INTEGER, "Of these, with too few or too many followers.", unit="creators"),
+        field("creators", FieldType.LIST, "Per creator: overlap with its parts, risks, followers, engagement, sales."),
+        field("messages", FieldType.LIST, "The drafted message to each of the first, and what the checks found."),
         effects("Messages to send."),
         SUMMARY,
     ),
     human_touchpoints=(HumanTouchpoint(at="Gate: outreach DMs", decision="Which messages are sent, and to whom."),),
     workflows=("campaign_launch",),
+    proposes=("send_message",),
 )
 
 COMPLIANCE = AgentSpec(

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from shared.agents.catalog.fields import BRIEF, SUMMARY, effects, field
+from shared.agents.catalog.fields import AUDIENCE, BRIEF, CAMPAIGN, SEGMENTS, SUMMARY, effects, field
 from shared.agents.spec import AgentSpec, FieldType, HumanTouchpoint, Pattern
 
-SEGMENTS = field("segments", FieldType.LIST, "Audience segments to aim at, from audience_mapper.", default=[])
 RENDER = HumanTouchpoint(at="Studio", decision="Whether the rendered asset is good enough to go on with.")
 ASSETS = field("assets", FieldType.LIST, "Per asset: Studio's id, state, cost, and the file.")
 COST = field("studio_cost_usd", FieldType.MONEY_USD, "What Studio's generation cost, charged before it began.")
@@ -39,6 +38,7 @@ CONTENT_PRODUCER = AgentSpec(
         HumanTouchpoint(at="Gate: TikTok publish", decision="Whether the post goes live as shown."),
     ),
     workflows=("campaign_launch",),
+    proposes=("publish_video",),
 )
 
 CATALOG_SYNC = AgentSpec(
@@ -61,6 +61,7 @@ CATALOG_SYNC = AgentSpec(
         SUMMARY,
     ),
     human_touchpoints=(RENDER, HumanTouchpoint(at="Gate", decision="Which photos replace the old ones.")),
+    proposes=("update_listing",),
 )
 
 LIVE_STREAM_OPS = AgentSpec(
@@ -87,6 +88,7 @@ LIVE_STREAM_OPS = AgentSpec(
         SUMMARY,
     ),
     human_touchpoints=(RENDER, HumanTouchpoint(at="Gate", decision="Whether the stream is announced as planned.")),
+    proposes=("publish_video",),
 )
 
 AD_CAMPAIGN_DIRECTOR = AgentSpec(
@@ -96,31 +98,48 @@ AD_CAMPAIGN_DIRECTOR = AgentSpec(
     pattern=Pattern.STUDIO_CONSUMING,
     typical_model="sonnet",
     inputs=(
-        *BRIEF,
+        *CAMPAIGN,
         SEGMENTS,
-        field("budget_usd", FieldType.MONEY_USD, "What the campaign may spend in all.", required=True),
+        AUDIENCE,
+        field("published", FieldType.LIST, "Posts that the gate before released, with their receipts.", default=()),
+        field("assets", FieldType.LIST, "Videos that content_producer had Studio make.", default=()),
+        field("ad_budget_usd", FieldType.MONEY_USD, "What the ads may spend in all.", required=True),
         field(
-            "objective", FieldType.ENUM, "What it is for.", choices=("reach", "traffic", "conversions", "shop_sales")
+            "objective",
+            FieldType.ENUM,
+            "What the campaign is for.",
+            default="reach",
+            choices=("reach", "traffic", "video_views", "engagement", "conversions", "shop_sales"),
+        ),
+        field("landing_url", FieldType.STRING, "Where the ads lead; needed for traffic and conversions."),
+        field("advertiser_id", FieldType.STRING, "The ad account that pays; empty: the one that is set.", default=""),
+        field("countries", FieldType.LIST, "Where the ads are shown, as two letters.", default=("US",)),
+        field("starts_on", FieldType.DATE, "The first day, UTC; empty: when it is launched."),
+        field(
+            "past_cpm_usd", FieldType.LIST, "What 1,000 views cost in past campaigns, for a reach range.", default=()
         ),
     ),
     options=(
-        field("daily_cap_usd", FieldType.MONEY_USD, "What one day may spend; empty: the budget over its days."),
-        field("days", FieldType.INTEGER, "How long it runs.", default=7, unit="days"),
-        field("creative_variants", FieldType.INTEGER, "How many creatives Studio makes.", default=3, unit="creatives"),
+        field("ad_days", FieldType.INTEGER, "How long it runs.", default=7, unit="days"),
+        field("daily_cap_usd", FieldType.MONEY_USD, "What one day may spend, overshoot included; empty: no cap."),
+        field(
+            "campaigns", FieldType.INTEGER, "Campaigns, each for one segment; 1: for all.", default=1, unit="campaigns"
+        ),
+        field("creative_variants", FieldType.INTEGER, "Texts for each creative.", default=3, unit="texts"),
     ),
     outputs=(
-        field("plan", FieldType.OBJECT, "Objective, audiences, budget split, schedule, bids, stop rules."),
-        ASSETS,
-        COST,
-        field("planned_spend_usd", FieldType.MONEY_USD, "What the plan spends, TikTok's daily overshoot included."),
-        effects("The campaign to launch, with what it may spend."),
+        field("status", FieldType.ENUM, "Whether a plan can be proposed.", choices=("ok", "not_enough_data")),
+        field("reason", FieldType.TEXT, "Why nothing is proposed; empty if something is."),
+        field(
+            "plan", FieldType.OBJECT, "Objective, audience, budget split, reach, schedule, creatives, ads, stop rules."
+        ),
+        field("planned_spend_usd", FieldType.MONEY_USD, "The most that the proposed campaigns can spend in all."),
+        effects("The campaigns to launch, with what each may spend."),
         SUMMARY,
     ),
-    human_touchpoints=(
-        RENDER,
-        HumanTouchpoint(at="Gate: ad spend", decision="Whether the money is spent as planned."),
-    ),
+    human_touchpoints=(HumanTouchpoint(at="Gate: ad spend", decision="Whether the money is spent as planned."),),
     workflows=("campaign_launch",),
+    proposes=("launch_campaign",),
 )
 
 STUDIO = (CONTENT_PRODUCER, CATALOG_SYNC, LIVE_STREAM_OPS, AD_CAMPAIGN_DIRECTOR)

@@ -57,7 +57,7 @@ def read_captions(account: AccountData, *, window_days: int = 365, banned_terms:
     """Reads every caption of the last `window_days` with every rule, and with the brand's banned terms."""
     since = account.as_of - timedelta(days=window_days)
     posts = newest_first(post for post in account.posts if since < post.published_at <= account.as_of)
-    banned = _banned(banned_terms)
+    banned = banned_pattern(banned_terms)
     found = [finding for post in posts for finding in _findings(post, banned)]
     return Reading(
         posts_read=len(posts),
@@ -133,7 +133,7 @@ def _quote(caption: str, span: tuple[int, int]) -> str:
     return f"…{text}" if start and text else text
 
 
-def _banned(terms: Sequence[str]) -> re.Pattern[str] | None:
+def banned_pattern(terms: Sequence[str]) -> re.Pattern[str] | None:
     """Whole words, any case. The longest first, so that the fuller term is the one quoted."""
     words = sorted({term.strip() for term in terms if term.strip()}, key=lambda term: (-len(term), term))
     if not words:
