@@ -33,6 +33,7 @@
     └── TransientError              trying again may help; the step is queued again     200 to the queue
         ├── ModelBusyError          rate limited, overloaded, timed out
         ├── ProviderDownError       an outside party did not answer
+        ├── EffectPendingError      an effect was begun, and the vendor has not ended it
         ├── OutOfTimeError          the request's time is over, and the step got no further
         ├── YieldedError            the request's time is over, but the step got further: nothing is counted
         └── StoreBusyError          Postgres did not answer, or could not serialise
@@ -311,6 +312,12 @@ class ProviderDownError(TransientError):
     code = "provider_down"
 
 
+class EffectPendingError(TransientError):
+    """An effect was begun at the vendor, and its end is not known yet. Given up on, it is unknown."""
+
+    code = "effect_pending"
+
+
 class StoreBusyError(TransientError):
     """Postgres did not answer, or could not serialise this with others."""
 
@@ -339,7 +346,8 @@ def retryable_classes() -> frozenset[str]:
     step for good, or counts as no failure."""
     settled = (
         *(TerminalError, TransientError, StepTimedOutError, LostTooOftenError, RunCancelledError, FenceLostError),
-        *(SuspendedError, BudgetReachedError, EffectUnknownError, ItemsFailedError, YieldedError, StoreBusyError),
+        *(SuspendedError, BudgetReachedError, EffectUnknownError, EffectPendingError, ItemsFailedError),
+        *(YieldedError, StoreBusyError),
     )
     known = _classes(TerminalError) | _classes(TransientError) | {InvalidInputError.code, NotFoundError.code}
     return frozenset(known - {kind.code for kind in settled})

@@ -21,7 +21,8 @@ from shared.core.canonical import JsonObject
 class EffectOrder:
     """A released effect on its way to the world. `idempotency_key` is the same in every attempt; `released_usd` is the
     money that was released for it, which may be less than was proposed. `progress` is what `note` kept in earlier
-    attempts; `note` commits before it returns, and replaces what it kept before."""
+    attempts; `note` commits before it returns, and replaces what it kept before. `asked_again` in it is a person's
+    word, after the vendor could not tell: it did not happen, and shall be done."""
 
     id: UUID
     workspace_id: UUID
@@ -59,7 +60,8 @@ class Effect(Protocol):
     """One kind of effect.
 
     Both methods raise `EffectRefusedError` (the vendor said no: nothing happened, and asking again will not help),
-    `EffectUnknownError` (nobody can tell whether it happened) or a `TransientError` (nothing happened; later it may).
+    `EffectUnknownError` (nobody can tell whether it happened), `EffectPendingError` (it was begun, and later its end
+    will be known) or another `TransientError` (nothing happened; later it may).
     """
 
     kind: ClassVar[str]

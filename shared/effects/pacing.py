@@ -6,10 +6,11 @@ import asyncio
 import time
 
 from shared.config import Settings
-from shared.errors import ProviderDownError
+from shared.errors import EffectPendingError, ProviderDownError, TransientError
 
 STEPS_S = (5.0, 10.0, 20.0)
 AFTER_S = 20.0  # before the next attempt looks
+OVER = "; the time of this attempt is over"
 
 
 class Pace:
@@ -25,14 +26,14 @@ class Pace:
         return self._until - time.monotonic()
 
     def check(self, told: str) -> None:
-        """Raises `ProviderDownError` when the time is over."""
+        """Raises `ProviderDownError` when the time is over: of what is not begun for good, such as half an upload."""
         if self.left_s <= 0:
-            raise self._over(told)
+            raise ProviderDownError(f"{told}{OVER}", retry_after_s=self._after_s)
 
     async def wait(self, looks: int, told: str) -> None:
-        """The pause after that many looks. Raises `ProviderDownError` if there is no time for it."""
+        """The pause after that many looks at what was begun. Raises `EffectPendingError` if there is no time for it."""
         if not self.has_time(looks):
-            raise self._over(told)
+            raise EffectPendingError(f"{told}{OVER}", retry_after_s=self._after_s)
         await asyncio.sleep(self._pause_s(looks))
 
     def has_time(self, looks: int) -> bool:
@@ -46,11 +47,12 @@ class Pace:
         """A short pause before a request is tried again: 1, 2, 4 s."""
         await asyncio.sleep(min(2.0 ** (failures - 1) * self._scale, max(0.0, self.left_s)))
 
-    async def sleep_for(self, seconds: float, why: ProviderDownError) -> None:
+    async def sleep_for(self, seconds: float, why: TransientError) -> None:
         """The pause that the other side asked for. Raises `why` if there is no time for it."""
         if seconds * self._scale > self.left_s:
             raise why
         await asyncio.sleep(seconds * self._scale)
 
-    def _over(self, told: str) -> ProviderDownError:
-        return ProviderDownError(f"{told}; the time of this attempt is over", retry_after_s=AFTER_S * self._scale)
+    @property
+    def _after_s(self) -> float:
+        return AFTER_S * self._scale

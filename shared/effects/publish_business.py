@@ -17,7 +17,7 @@ from shared.core.canonical import JsonObject
 from shared.effects.contract import EffectOrder, Receipt
 from shared.effects.pacing import Pace
 from shared.effects.publish_video import PublishVideo, approved_file, receipt_of
-from shared.errors import EffectRefusedError, EffectUnknownError, ProviderDownError
+from shared.errors import EffectPendingError, EffectRefusedError, EffectUnknownError, ProviderDownError
 from shared.providers.text import shown
 from shared.providers.tiktok_business import BusinessPosting, BusinessStatus, ListedPost, business_posting
 from shared.providers.tiktok_errors import PASSING_REASONS, refused
@@ -36,6 +36,7 @@ class Progress(BaseModel):
     was_asked: bool = False
     before: tuple[str, ...] = ()
     newest: int = 0
+    asked_again: bool = False
 
 
 class BusinessPublish:
@@ -69,14 +70,19 @@ class _Publishing:
 
     async def go_on(self) -> Receipt:
         """Does it, or goes on from what was begun."""
-        if not self._progress.was_asked:
+        if not self._progress.was_asked or (self._progress.asked_again and self._progress.share_id is None):
             await self._check()
             await self._publish()
-        return await self.found()
-
-    async def found(self) -> Receipt:
-        """What became of the call that was made."""
         return await (self._lost() if self._progress.share_id is None else self._until_out())
+
+    async def found(self) -> Receipt | None:
+        """What became of the call that was made. None if a person says that nothing did, and nothing shows."""
+        if self._progress.share_id is not None:
+            return await self._until_out()
+        if not self._progress.asked_again:
+            return await self._lost()
+        new = await self._new_posts()
+        return self._shown(new[0]) if len(new) == 1 else None
 
     async def _check(self) -> None:
         """Raises `EffectRefusedError` where the account or the file is another than was approved."""
@@ -114,7 +120,7 @@ class _Publishing:
         for looks in range(1, LOOKS_FOR_LOST + 1):
             found = await self._new_posts()
             if len(found) == 1:
-                return receipt_of(self._post, VENDOR, f"item:{found[0].item_id}", found[0].item_id)
+                return self._shown(found[0])
             if found or looks == LOOKS_FOR_LOST:
                 break
             await self._pace.wait(looks, "TikTok does not show the post yet")
@@ -123,10 +129,15 @@ class _Publishing:
             f"{'several new posts' if found else 'no new post'} with its caption; look at the account, then decide"
         )
 
+    def _shown(self, post: ListedPost) -> Receipt:
+        return receipt_of(self._post, VENDOR, f"item:{post.item_id}", post.item_id)
+
     async def _new_posts(self) -> list[ListedPost]:
         """The posts with this caption that the account did not show before it was asked."""
         try:
             shows = await self._api.recent_posts()
+        except ProviderDownError as down:
+            raise EffectPendingError(down.message, retry_after_s=down.retry_after_s) from down
         except EffectRefusedError as no:
             raise EffectUnknownError(f"TikTok cannot be asked what became of the post: {no.message}") from no
         before = set(self._progress.before)
@@ -160,7 +171,7 @@ class _Publishing:
         """One more look. One that fails in passing is as good as none."""
         try:
             return await self._look()
-        except ProviderDownError as down:
+        except EffectPendingError as down:
             await self._pace.sleep_for(down.retry_after_s or 0.0, down)
             return before
 
@@ -168,7 +179,11 @@ class _Publishing:
         assert self._progress.share_id is not None
         try:
             return await self._api.status(self._progress.share_id)
+        except ProviderDownError as down:
+            raise EffectPendingError(down.message, retry_after_s=down.retry_after_s) from down
         except EffectRefusedError as no:
+            if self._progress.asked_again:
+                raise await self._started_over("TikTok has forgotten it, and a person says that it is not out") from no
             raise EffectUnknownError(
                 f"TikTok does not say what became of {self._progress.share_id}: {no.message}"
             ) from no
@@ -176,9 +191,13 @@ class _Publishing:
     async def _failure(self, reason: str) -> EffectRefusedError | ProviderDownError:
         """A post that failed is not out. Where TikTok was the reason, the next attempt makes a new one."""
         if reason in PASSING_REASONS:
-            await self._note(Progress())
-            return ProviderDownError(f"TikTok failed with {reason}; nothing was published, and it starts over")
+            return await self._started_over(f"TikTok failed with {reason}")
         return refused(reason, f"TikTok did not publish it: {shown(reason)}")
+
+    async def _started_over(self, why: str) -> ProviderDownError:
+        """Forgets a post that is not out: the next attempt makes a new one."""
+        await self._note(Progress())
+        return ProviderDownError(f"TikTok Business: {why}; nothing was published, and it starts over")
 
     async def _note(self, progress: Progress) -> None:
         await self._order.note(progress.model_dump(mode="json", exclude_none=True) if progress.was_asked else {})

@@ -17,7 +17,7 @@ from shared.core.canonical import JsonObject
 from shared.effects.contract import EffectOrder, Receipt
 from shared.effects.pacing import Pace
 from shared.effects.publish_video import PublishVideo, approved_file, receipt_of
-from shared.errors import EffectRefusedError, EffectUnknownError, EngineError, ProviderDownError
+from shared.errors import EffectPendingError, EffectRefusedError, EffectUnknownError, EngineError, ProviderDownError
 from shared.providers.chunks import ChunkPlan, plan_chunks
 from shared.providers.text import shown
 from shared.providers.tiktok_content import ChunkFate, ContentPosting, CreatorInfo, PostStatus, content_posting
@@ -39,6 +39,7 @@ class Progress(BaseModel):
     chunk: int = 1
     count: int = 1
     sent: int = 0
+    asked_again: bool = False
 
     @property
     def plan(self) -> ChunkPlan:
@@ -136,7 +137,8 @@ class _Publishing:
             if fate is ChunkFate.GONE:
                 raise await self._expired()
             if failures == CHUNK_TRIES:
-                raise ProviderDownError(f"TikTok, upload: no good answer to {CHUNK_TRIES} tries of one chunk")
+                kind = EffectPendingError if self._progress.may_have_ended else ProviderDownError
+                raise kind(f"TikTok, upload: no good answer to {CHUNK_TRIES} tries of one chunk")
 
     async def _is_uploaded(self) -> bool:
         """Asks TikTok how much it has, and notes that. True if nothing is missing."""
@@ -184,7 +186,7 @@ class _Publishing:
         """One more look. One that fails in passing is as good as none."""
         try:
             return await self._look()
-        except ProviderDownError as down:
+        except (ProviderDownError, EffectPendingError) as down:
             await self._pace.sleep_for(down.retry_after_s or 0.0, down)
             return before
 
@@ -192,7 +194,13 @@ class _Publishing:
         assert self._progress.publish_id is not None
         try:
             return await self._api.status(self._progress.publish_id)
+        except ProviderDownError as down:
+            if self._progress.may_have_ended:
+                raise EffectPendingError(down.message, retry_after_s=down.retry_after_s) from down
+            raise
         except EffectRefusedError as no:
+            if no.reason == "invalid_publish_id" and self._progress.asked_again:
+                raise await self._started_over("TikTok has forgotten it, and a person says that it is not out") from no
             if self._progress.may_have_ended:
                 raise EffectUnknownError(
                     f"TikTok does not say what became of {self._progress.publish_id}: {no.message}"

@@ -33,6 +33,7 @@ from shared.engine.relay import EffectWakeUp, WakeUp, wake_effects, wake_steps
 from shared.engine.retries import retry_delay_s
 from shared.engine.rooms import Rooms
 from shared.errors import (
+    EffectPendingError,
     EffectRefusedError,
     EffectUnknownError,
     EngineError,
@@ -101,10 +102,17 @@ async def _worked(task: EffectTask, claimed: Any, rooms: Rooms) -> _End | None:
     lease = Lease(task.workspace_id, task.effect_id, claimed.attempt, keep="keep_effect_lease")
     try:
         with KEEPER.holding(rooms, lease, lambda: None):
-            async with asyncio.timeout(rooms.settings.effect_timeout_s):
-                return _End(EffectStatus.DONE, await _receipt(task, claimed, rooms))
+            return await _tried(task, claimed, rooms)
     except FenceLostError:
         return None
+
+
+async def _tried(task: EffectTask, claimed: Any, rooms: Rooms) -> _End:
+    try:
+        async with asyncio.timeout(rooms.settings.effect_timeout_s):
+            return _End(EffectStatus.DONE, await _receipt(task, claimed, rooms))
+    except FenceLostError:
+        raise
     except TimeoutError:
         return await _looked_up(task, claimed, rooms, EffectUnknownError("it took too long, and was cut off"))
     except EffectUnknownError as unknown:
@@ -130,8 +138,10 @@ async def _looked_up(task: EffectTask, claimed: Any, rooms: Rooms, unknown: Effe
     order = _order(task, claimed, rooms, progress=now.progress)
     try:
         found = await effect.find(order)
+    except FenceLostError:
+        raise
     except EngineError as failed:
-        if isinstance(failed, TransientError):
+        if isinstance(failed, TransientError) and not isinstance(failed, EffectPendingError):
             return _End(EffectStatus.UNKNOWN, error=unknown)
         return _ended(failed, claimed, rooms)
     if found is not None:
@@ -177,10 +187,13 @@ def _ended(failed: EngineError | ValidationError, claimed: Any, rooms: Rooms) ->
 
 
 def _later(failed: TransientError, claimed: Any, rooms: Rooms) -> _End:
-    """Nothing happened yet. Tried too often, it is given up as refused: it surely did not happen."""
+    """Nothing happened yet. Tried too often, it is given up as refused: it surely did not happen. What was begun and
+    has not ended may still happen: it is given up as unknown."""
     if claimed.failures + 1 >= rooms.settings.max_effect_attempts:
-        gave_up = EffectRefusedError(failed.code, f"given up after {claimed.failures + 1} tries: {failed.message}")
-        return _End(EffectStatus.REFUSED, error=gave_up)
+        told = f"given up after {claimed.failures + 1} tries: {failed.message}"
+        if isinstance(failed, EffectPendingError):
+            return _End(EffectStatus.UNKNOWN, error=EffectUnknownError(told))
+        return _End(EffectStatus.REFUSED, error=EffectRefusedError(failed.code, told))
     delay_s = retry_delay_s(claimed.failures, failed, ENGINES_OWN, rooms.settings)
     return _End(EffectStatus.RELEASED, error=failed, delay_s=delay_s)
 

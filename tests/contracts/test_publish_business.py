@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from shared.config import Settings
 from shared.core.canonical import JsonObject
 from shared.effects.contract import EffectOrder, Receipt
 from shared.effects.registry import effect_of
-from shared.errors import EffectRefusedError, EffectUnknownError, ProviderDownError
+from shared.errors import EffectPendingError, EffectRefusedError, EffectUnknownError, ProviderDownError
 from shared.providers.assets import Asset, Assets
 from tests.support.publishing import (
     DiedError,
@@ -116,6 +117,36 @@ def test_an_answer_that_is_lost_for_good_is_for_a_person(
         find(fake, settings, order_for(video, kept))
 
     assert fake.counts["business_publish"] == 1
+
+
+def test_a_persons_word_counts_where_tiktok_is_silent(
+    fake: FakeTikTokContent, settings: Settings, video: Asset
+) -> None:
+    """A person says that it did not happen: it is looked for once more, and made."""
+    fake.faults({"on": "business_publish", "what": "cut"})
+    kept = Notes()
+    with pytest.raises(EffectUnknownError):
+        act(fake, settings, order_for(video, kept))
+    said = replace(order_for(video, kept), progress={**kept.last, "asked_again": True})
+
+    assert find(fake, settings, said) is None
+    assert [row["post_id"] for row in published(fake)] == []
+    assert act(fake, settings, said).reference == published(fake)[0]["post_id"]
+
+
+def test_a_wrong_word_of_a_person_does_not_post_twice(
+    fake: FakeTikTokContent, settings: Settings, video: Asset
+) -> None:
+    """It shows after all: what is there is the receipt."""
+    kept = Notes(dies_after(1))
+    with pytest.raises(DiedError):
+        act(fake, settings, order_for(video, kept))
+    act(fake, settings, order_for(video))
+    said = replace(order_for(video, kept), progress={**kept.last, "asked_again": True})
+    receipt = find(fake, settings, said)
+
+    assert receipt is not None
+    assert [row["post_id"] for row in published(fake)] == [receipt.reference]
 
 
 def test_two_posts_that_could_be_it_are_for_a_person(fake: FakeTikTokContent, settings: Settings, video: Asset) -> None:
@@ -233,7 +264,7 @@ def test_a_throttled_search_goes_on_later(fake: FakeTikTokContent, settings: Set
     fake.faults({"on": "business_publish", "what": "cut", "after": True})
     fake.faults({"on": "business_list", "what": "code", "code": "40100", "skip": 1})
     kept = Notes()
-    with pytest.raises(ProviderDownError):
+    with pytest.raises(EffectPendingError):
         act(fake, settings, order_for(video, kept))
     receipt = act(fake, settings, order_for(video, kept))
 

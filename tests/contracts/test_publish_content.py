@@ -17,7 +17,7 @@ from shared.config import Settings
 from shared.core.canonical import JsonObject
 from shared.effects.contract import EffectOrder, Receipt
 from shared.effects.registry import effect_of
-from shared.errors import EffectRefusedError, EffectUnknownError, ProviderDownError
+from shared.errors import EffectPendingError, EffectRefusedError, EffectUnknownError, ProviderDownError
 from shared.providers.assets import Asset, Assets
 from shared.providers.chunks import LEAST_CHUNK
 from shared.providers.tiktok_errors import ADVICE
@@ -216,7 +216,7 @@ def test_an_attempt_ends_at_its_deadline_and_the_next_goes_on(
     hurried = real_settings(fake.base_url, tmp_path, publish_within_s=0.3, publish_pace=0.02)
     fake.faults({"on": "post", "what": "processing", "value": 3})
     kept = Notes()
-    with pytest.raises(ProviderDownError, match="PROCESSING_UPLOAD"):
+    with pytest.raises(EffectPendingError, match="PROCESSING_UPLOAD"):
         act(hurried, an_order(a_post(small), kept))
 
     assert act(settings, an_order(a_post(small), kept)).reference == published(fake)["post_id"]
@@ -418,6 +418,34 @@ def test_a_full_upload_that_nobody_can_tell_of_is_unknown(
     assert fake.counts["upload"] == 1
 
 
+@pytest.mark.parametrize("method", [act, find])
+def test_a_full_upload_is_never_called_undone(
+    fake: FakeTikTokContent, settings: Settings, small: Asset, method: Callable[[Settings, EffectOrder], Any]
+) -> None:
+    """TikTok is down after the bytes have arrived: that is begun, not undone."""
+    kept = Notes(dies_after(2))
+    with pytest.raises(DiedError):
+        act(settings, an_order(a_post(small), kept))
+    fake.faults({"on": "status", "what": "status"})
+    with pytest.raises(EffectPendingError):
+        method(settings, an_order(a_post(small), kept))
+
+
+def test_a_persons_word_counts_where_tiktok_is_silent(
+    fake: FakeTikTokContent, settings: Settings, small: Asset
+) -> None:
+    """TikTok has forgotten the upload and a person says that it is not out: it is made anew."""
+    kept = Notes(dies_after(2))
+    with pytest.raises(DiedError):
+        act(settings, an_order(a_post(small), kept))
+    forgotten(fake, kept)
+    said = an_order(a_post(small), kept, progress={**kept.last, "asked_again": True})
+    with pytest.raises(ProviderDownError, match="a person says"):
+        find(settings, said)
+
+    assert act(settings, an_order(a_post(small), kept)).reference == published(fake)["post_id"]
+
+
 def test_a_partial_upload_that_was_forgotten_starts_over(
     fake: FakeTikTokContent, settings: Settings, large: Asset
 ) -> None:
@@ -467,7 +495,7 @@ def test_the_token_is_in_no_log_and_no_error(
     """Neither the account's token nor that of the upload address is written anywhere but into the progress."""
     fake.faults({"on": "upload", "what": "status", "times": 4})
     kept = Notes()
-    with caplog.at_level(logging.DEBUG), pytest.raises(ProviderDownError) as later:
+    with caplog.at_level(logging.DEBUG), pytest.raises(EffectPendingError) as later:
         act(settings, an_order(a_post(small), kept))
     upload_token = kept.last["upload_url"].rpartition("=")[2]
 

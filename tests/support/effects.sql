@@ -16,3 +16,6 @@ select * from tiktok_products where product_id = :product_id::text and workspace
 
 -- name: row_of_message
 select * from tiktok_messages where effect_id = :effect_id::uuid;
+
+-- name: posts_of_run
+select * from tiktok_posts where run_id = :run_id::uuid order by posted_at;

@@ -163,6 +163,8 @@ with run as (
     update tiktok_effects e
        set status = :status::effect_status, receipt = :receipt::jsonb,
            not_before = null, failures = 0,
+           progress = case when :status::text = 'released' then e.progress || '{"asked_again": true}'
+                           else e.progress end,
            wake_at = case when :status::text = 'released' then now() + make_interval(secs => :grace_s::float8) end,
            completed_at = case when :status::text in ('done', 'refused') then now() end,
            error_class = case when :status::text = 'refused' then 'resolved' end,
