@@ -96,8 +96,23 @@ class Settings(BaseModel):
     task_token_email: str = "tasks@tiktok-army-local.iam.gserviceaccount.com"
     task_token_certs_url: str = "https://www.googleapis.com/oauth2/v1/certs"
 
-    # What a workspace may spend on ads a day, where it has set no cap of its own.
-    max_ad_day_usd: Decimal = Field(Decimal(500), ge=0, le=10_000_000)
+    # Ads (TIKTOK_PROVIDER_MODE=real), and what a workspace may spend on them a day.
+    max_ad_day_usd: Decimal = Field(Decimal(500), ge=0, le=10_000_000, description="Where it has set no cap itself")
+    tiktok_ads_api_url: str = "https://business-api.tiktok.com"
+    tiktok_ads_token: SecretStr | None = Field(None, description="Of the marketing app, for the advertisers")
+    tiktok_ads_identity_type: Literal["TT_USER", "BC_AUTH_TT", "AUTH_CODE", "CUSTOMIZED_USER"] = "TT_USER"
+    tiktok_ads_identity_id: str | None = Field(None, description="In whose name ads appear")
+    tiktok_ads_pixel_id: str | None = Field(None, description="Needed by campaigns for conversions")
+    tiktok_ads_store_id: str | None = Field(None, description="Needed by campaigns for shop sales")
+
+    # The shop (TIKTOK_PROVIDER_MODE=real).
+    tiktok_shop_api_url: str = "https://open-api.tiktokglobalshop.com"
+    tiktok_shop_auth_url: str = "https://auth.tiktok-shops.com"
+    tiktok_shop_app_key: str | None = None
+    tiktok_shop_app_secret: SecretStr | None = None
+    tiktok_shop_token: SecretStr | None = Field(None, description="The seller's access token")
+    tiktok_shop_refresh_token: SecretStr | None = Field(None, description="None: an expired token is not renewed")
+    tiktok_shop_cipher: SecretStr | None = Field(None, description="Which shop of the seller")
 
     # Steps.
     step_lease_s: float = Field(30.0, ge=0.2, le=1800)

@@ -84,6 +84,10 @@ class FakeVendor:
     def all_routes(self) -> dict[tuple[str, str], Route]:
         return {("POST", "/_faults"): ("", self._take_faults), **self.routes()}
 
+    def route(self, method: str, path: str) -> Route | None:
+        """The call at this path, None if there is none."""
+        return self.all_routes().get((method, path))
+
     def numbered(self, call: str) -> int:
         """Counts a request, and gives its number."""
         with self._count_lock:
@@ -148,7 +152,7 @@ class _Door(BaseHTTPRequestHandler):
     def _take(self) -> None:
         fake = self.server.fake
         url = urlsplit(self.path)
-        route = fake.all_routes().get((self.command, url.path))
+        route = fake.route(self.command, url.path)
         length = self.headers.get("content-length", "0")
         if not length.isdigit() or int(length) > MOST_BYTES:
             self.close_connection = True

@@ -14,6 +14,7 @@ from shared.effects.contract import EffectOrder, Receipt
 from shared.effects.launch_campaign import LaunchCampaign, Launched
 from shared.effects.send_message import SendMessage
 from shared.effects.update_listing import Listing, UpdateListing
+from shared.providers.listing_html import html_of_text
 from shared.providers.mock.shop import mock_product
 
 
@@ -53,7 +54,7 @@ class MockUpdateListing:
     async def act(self, order: EffectOrder) -> Receipt:
         change = UpdateListing.model_validate(order.payload)
         product = mock_product(change.product_id)
-        before = Listing(product.title, product.description)
+        before = Listing(product.title, html_of_text(product.description))
         after = change.applied_to(before)
         return update_listing.receipt_of(change.product_id, "tiktok-shop-mock", before, after, "AUDITING")
 

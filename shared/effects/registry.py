@@ -21,18 +21,30 @@ def _publish_video(settings: Settings) -> Effect:
 
 
 def _launch_campaign(settings: Settings) -> Effect:
+    if settings.tiktok_provider_mode == "real":
+        from shared.effects.launch_real import RealLaunch
+
+        return RealLaunch(settings)
     from shared.effects.ads_and_shop_mock import MockLaunch
 
     return MockLaunch(settings)
 
 
 def _update_listing(settings: Settings) -> Effect:
+    if settings.tiktok_provider_mode == "real":
+        from shared.effects.listing_real import RealUpdateListing
+
+        return RealUpdateListing(settings)
     from shared.effects.ads_and_shop_mock import MockUpdateListing
 
     return MockUpdateListing()
 
 
 def _send_message(settings: Settings) -> Effect:
+    if settings.tiktok_provider_mode == "real":
+        from shared.effects.message_real import RealSendMessage
+
+        return RealSendMessage(settings)
     from shared.effects.ads_and_shop_mock import MockSendMessage
 
     return MockSendMessage()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -10,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 from shared.core.ids import new_id
 from shared.effects.contract import Receipt, Write
+from shared.providers.listing_html import hashtags_of, html_of_text, text_of_html, with_hashtags
 from shared.store.documents import as_jsonb
 
 Hashtag = Annotated[str, StringConstraints(pattern=r"^\w{1,100}$", to_lower=True)]
@@ -36,28 +36,24 @@ class UpdateListing(BaseModel):
         return self
 
     def applied_to(self, listing: Listing) -> Listing:
-        """The texts as they shall be."""
-        text, hashtags = _parts(listing.description)
-        text = text if self.description is None else self.description.strip()
-        hashtags = hashtags if self.hashtags is None else " ".join(f"#{tag}" for tag in self.hashtags)
-        return Listing(self.title or listing.title, "\n\n".join(part for part in (text, hashtags) if part))
+        """The texts as they shall be. Hashtags alone leave the rest of the description as it is, pictures included."""
+        hashtags = hashtags_of(listing.html) if self.hashtags is None else " ".join(f"#{tag}" for tag in self.hashtags)
+        if self.description is None and self.hashtags is None:
+            return Listing(self.title or listing.title, listing.html)
+        rest = listing.html if self.description is None else html_of_text(self.description)
+        return Listing(self.title or listing.title, with_hashtags(rest, hashtags))
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The texts of a product. `description` is plain text, a blank line between paragraphs."""
+    """The texts of a product, the description in HTML as the shop keeps it."""
 
     title: str
-    description: str
+    html: str
 
-
-_HASHTAGS = re.compile(r"(?:^|\n)\s*(#\w+(?:\s+#\w+)*)\s*$")
-
-
-def _parts(description: str) -> tuple[str, str]:
-    """A description without its last paragraph of nothing but hashtags, and those."""
-    found = _HASHTAGS.search(description)
-    return (description.strip(), "") if found is None else (description[: found.start()].strip(), found.group(1))
+    @property
+    def description(self) -> str:
+        return text_of_html(self.html)
 
 
 def receipt_of(product_id: str, vendor: str, before: Listing, after: Listing, audit: str | None) -> Receipt:
@@ -65,13 +61,13 @@ def receipt_of(product_id: str, vendor: str, before: Listing, after: Listing, au
 
     `audit` is what the shop says of the new texts: AUDITING means that buyers see the old ones until they pass.
     """
-    previous = {"title": before.title, "description": before.description}
+    previous = {"title": before.title, "description": before.description, "html": before.html}
     values = {
         "id": new_id(),
         "product_id": product_id,
         "title": after.title,
         "description": after.description,
-        "listing": as_jsonb({"previous": previous, "audit_status": audit}),
+        "listing": as_jsonb({"previous": previous, "html": after.html, "audit_status": audit}),
     }
     details = {"title": after.title, "audit_status": audit, "previous": previous}
     return Receipt(vendor, product_id, details=details, writes=(Write("save_listing", values),))

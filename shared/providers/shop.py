@@ -6,7 +6,6 @@ data files hold neither listings nor creators, so in dataset mode these are the 
 
 from __future__ import annotations
 
-import asyncio
 from typing import Protocol
 
 from shared.config import Settings, current_settings
@@ -24,15 +23,15 @@ MAX_KEYWORD = 200
 class ShopSource(Protocol):
     """Where listings and creators come from. Handles are given in their normal form."""
 
-    def products(self, handle: str, product_ids: tuple[str, ...], limit: int) -> Products: ...
+    async def products(self, handle: str, product_ids: tuple[str, ...], limit: int) -> Products: ...
 
-    def creators(self, keyword: str, min_followers: int, max_followers: int, limit: int) -> Creators: ...
+    async def creators(self, keyword: str, min_followers: int, max_followers: int, limit: int) -> Creators: ...
 
 
 class MockShop:
     """Answers for every handle."""
 
-    def products(self, handle: str, product_ids: tuple[str, ...], limit: int) -> Products:
+    async def products(self, handle: str, product_ids: tuple[str, ...], limit: int) -> Products:
         from shared.providers.mock.shop import mock_product, mock_products
 
         found = mock_products(handle, limit)
@@ -41,7 +40,7 @@ class MockShop:
             return found.model_copy(update={"products": chosen})
         return found
 
-    def creators(self, keyword: str, min_followers: int, max_followers: int, limit: int) -> Creators:
+    async def creators(self, keyword: str, min_followers: int, max_followers: int, limit: int) -> Creators:
         from shared.providers.mock.shop import mock_creators
 
         return mock_creators(keyword, min_followers, max_followers, limit)
@@ -49,13 +48,17 @@ class MockShop:
 
 def shop_source(settings: Settings) -> ShopSource:
     """The shop of the mode that is set."""
+    if settings.tiktok_provider_mode == "real":
+        from shared.providers.shop_real import RealShop
+
+        return RealShop(settings)
     return MockShop()
 
 
 async def read_products(handle: str, *, product_ids: tuple[str, ...] = (), limit: int = 50) -> Products:
     """The listings of the account's shop with how they did and what is weak; only these, if ids are given.
 
-    Raises `InvalidInputError` for `handle`, `product_ids` or `limit`, and `ProviderDownError` if it did not answer.
+    Raises `InvalidInputError` for `handle`, `product_ids` or `limit`, `ProviderRefusedError` and `ProviderDownError`.
     """
     name = normal_handle(handle)
     _check("limit", limit, 1, 200)
@@ -63,8 +66,7 @@ async def read_products(handle: str, *, product_ids: tuple[str, ...] = (), limit
         raise InvalidInputError("product_ids", f"{len(product_ids)} ids; allowed: 200 at most")
 
     async def read() -> Json:
-        source = shop_source(current_settings())
-        found = await asyncio.to_thread(lambda: source.products(name, product_ids, limit))
+        found = await shop_source(current_settings()).products(name, product_ids, limit)
         return found.model_dump(mode="json")
 
     request = {"handle": name, "product_ids": list(product_ids), "limit": limit}
@@ -85,7 +87,7 @@ async def search_creators(
 
     async def read() -> Json:
         source = shop_source(current_settings())
-        found = await asyncio.to_thread(lambda: source.creators(words, min_followers, max_followers, limit))
+        found = await source.creators(words, min_followers, max_followers, limit)
         return found.model_dump(mode="json")
 
     request = {"keyword": words, "min_followers": min_followers, "max_followers": max_followers, "limit": limit}

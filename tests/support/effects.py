@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -9,13 +10,14 @@ from uuid import UUID
 
 from shared.core.canonical import JsonObject
 from shared.core.ids import new_id
-from shared.effects.contract import EffectOrder, Receipt
+from shared.effects.contract import Effect, EffectOrder, Receipt
 from shared.engine.rooms import Rooms
+from shared.errors import EffectUnknownError, TransientError
 from shared.store.connection import connect_url
 from shared.store.documents import as_jsonb
 from shared.store.sql import parsed
 from shared.store.wire import Row
-from tests.support.publishing import Notes
+from tests.support.publishing import DiedError, Notes
 from tests.support.runs import started, step, workflow
 
 STATEMENTS = parsed((Path(__file__).parent / "effects.sql").read_text())
@@ -61,6 +63,17 @@ class Released:
         self.rooms.store.move_all(
             self.workspace, [(write.statement, {**write.values, **own}) for write in receipt.writes]
         )
+
+
+def tried(effect: Effect, ours: Released, attempts: int = 5) -> Receipt:
+    """Does it as the engine does: each attempt but the first looks at the vendor before it acts."""
+    for attempt in range(attempts):
+        try:
+            found = asyncio.run(effect.find(ours.order())) if attempt else None
+            return found or asyncio.run(effect.act(ours.order()))
+        except (TransientError, EffectUnknownError, DiedError):
+            continue
+    raise AssertionError(f"not done in {attempts} attempts")
 
 
 def a_campaign(**changes: Any) -> JsonObject:
