@@ -46,7 +46,7 @@ from shared.web.certs import CertSource
 from shared.web.tokens import GOOGLE_ISSUERS, Claims, TokenCheck
 
 MOST_BYTES = 1_000_000
-FILM_S = 4.0
+FILM_S = 3.0
 STUDIO_EMAIL = "studio@tiktok-army-local.iam.gserviceaccount.com"
 ENDINGS = {"reject": "rejected", "fail": "failed", "expire": "expired"}
 

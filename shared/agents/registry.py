@@ -7,6 +7,7 @@ from shared.agents.ad_campaign_director import AdCampaignDirectorAgent
 from shared.agents.audience_mapper import AudienceMapperAgent
 from shared.agents.base import BaseAgent
 from shared.agents.compliance import ComplianceAgent
+from shared.agents.content_producer import ContentProducerAgent
 from shared.agents.creator_outreach import CreatorOutreachAgent
 from shared.agents.listing_optimizer import ListingOptimizerAgent
 from shared.agents.performance_feedback import PerformanceFeedbackAgent
@@ -25,5 +26,6 @@ AGENT_REGISTRY: dict[str, type[BaseAgent]] = {
         ListingOptimizerAgent,
         AdCampaignDirectorAgent,
         CreatorOutreachAgent,
+        ContentProducerAgent,
     )
 }

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Protocol
+from uuid import UUID
 
 from shared.config import Settings, current_settings
-from shared.core.canonical import Json, digest_of
+from shared.core.canonical import Json, JsonObject, digest_of
 from shared.core.money import ZERO, show_usd
 from shared.core.status import CallKind
 from shared.errors import (
@@ -37,6 +39,15 @@ class Wait(Protocol):
     """`AgentContext.wait_for`: providers stand below the agents, so they are handed it."""
 
     async def __call__(self, key: str, *, timeout_s: float | None = None) -> Json: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Whose order it is. `place` tells it from the others of the same run; both are the same in every attempt."""
+
+    workspace_id: UUID
+    run_id: UUID
+    place: str
 
 
 class StudioBackEnd(Protocol):
@@ -83,13 +94,15 @@ async def quote_generations(briefs: Sequence[StudioBrief], *, most_usd: Decimal)
     return quotes
 
 
-async def request_generation(
-    brief: StudioBrief, *, most_usd: Decimal, scope: str, metadata: dict[str, str]
-) -> tuple[Generation, Decimal]:
+async def request_generation(brief: StudioBrief, order: Order, *, most_usd: Decimal) -> tuple[Generation, Decimal]:
     """Orders one generation, for `most_usd` at most: the generation, and what this call cost (0 if an earlier attempt
-    paid for it). `scope` names the order among equal briefs; it must be the same in every attempt. Studio gives
-    `metadata` back with its callback."""
-    key = digest_of({"scope": scope, "brief": brief.body()})
+    paid for it). That much is reserved under the caps before it is asked.
+
+    The journal knows the call by brief and place, so that a run that does a step of another one again takes over what
+    was ordered there; Studio knows it by run, place and brief, so that equal orders of two runs are two.
+    """
+    key = digest_of({"run_id": str(order.run_id), "place": order.place, "brief": brief.body()})
+    metadata = {"workspace_id": str(order.workspace_id), "run_id": str(order.run_id)}
 
     async def act() -> Answer | FailedCall:
         started = time.monotonic()
@@ -102,8 +115,8 @@ async def request_generation(
         output = made.model_dump(mode="json")
         return Answer(output, cost_usd=made.cost_usd, provider_request_id=made.id, latency_ms=latency_ms)
 
-    content: Json = {"input": {"brief": brief.body(), "most_usd": str(most_usd), "key": key, "metadata": metadata}}
-    call = Call(CallKind.PROVIDER, "studio.request_generation", content, billable=True)
+    content: JsonObject = {"input": {"brief": brief.body(), "place": order.place, "most_usd": str(most_usd)}}
+    call = Call(CallKind.PROVIDER, "studio.request_generation", content, billable=True, ceiling_usd=most_usd)
     answer = await journaled(call, act)
     return Generation.model_validate(answer.output), answer.cost_usd
 

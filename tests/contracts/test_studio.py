@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
+from uuid import UUID
 
 import pytest
 
@@ -29,6 +30,7 @@ from shared.errors import (
 from shared.providers.assets import Assets
 from shared.providers.google_identity import id_token
 from shared.providers.studio import (
+    Order,
     approved_asset,
     fetch_asset_to_local,
     quote_generations,
@@ -37,7 +39,7 @@ from shared.providers.studio import (
 )
 from shared.providers.studio_wire import NO_LOGO_NO_TEXT, Generation, StudioBrief, wake_key
 from shared.trace.journal import Signal, wait_for
-from tests.support.model_calls import MemoryJournalStore, in_run, settings_as
+from tests.support.model_calls import WORKSPACE, MemoryJournalStore, in_run, settings_as
 from tests.support.studio import BRIEF, MOST, decide, listening, mock_studio, real_studio, served
 
 T = TypeVar("T")
@@ -50,8 +52,12 @@ def studio(tmp_path: Path) -> Iterator[FakeStudio]:
         yield fake
 
 
-async def order(brief: StudioBrief = BRIEF, scope: str = "run:0", most_usd: Decimal = MOST) -> Generation:
-    made, _ = await request_generation(brief, most_usd=most_usd, scope=scope, metadata={"workspace_id": "w"})
+def by(run: int = 1, place: str = "post-1") -> Order:
+    return Order(WORKSPACE, UUID(int=run), place)
+
+
+async def order(brief: StudioBrief = BRIEF, whose: Order | None = None, most_usd: Decimal = MOST) -> Generation:
+    made, _ = await request_generation(brief, whose or by(), most_usd=most_usd)
     return made
 
 
@@ -88,14 +94,17 @@ def test_studio_holds_the_limit_too(studio: FakeStudio) -> None:
 
 
 def test_the_same_order_twice_is_one(studio: FakeStudio) -> None:
-    """The same scope and brief is the same generation; another scope, or another brief, is another."""
+    """The same run, place and brief is the same generation; with another of these it is another."""
     first, again = run(order()), run(order())
-    other = run(order(scope="run:1"))
-    third = run(order(BRIEF.model_copy(update={"duration_s": 11})))
+    others = [
+        run(order(whose=by(place="post-2"))),
+        run(order(whose=by(run=2))),
+        run(order(BRIEF.model_copy(update={"duration_s": 11}))),
+    ]
 
     assert first.id == again.id
-    assert len({first.id, other.id, third.id}) == 3
-    assert studio.desk.bill()["total_usd"] == "2.43"
+    assert len({first.id, *(other.id for other in others)}) == 4
+    assert studio.desk.bill()["total_usd"] == "3.23"
 
 
 @pytest.mark.parametrize("fault", ["cut", "503:after", "503", "429"])
@@ -116,12 +125,13 @@ def test_a_lost_answer_orders_nothing_twice(studio: FakeStudio, fault: str) -> N
 
 
 def test_an_order_is_remembered(studio: FakeStudio) -> None:
-    """An attempt after a crash answers the order from the journal: Studio is not asked, and it costs nothing again."""
+    """An attempt after a crash, or a run that does the step again, answers the order from the journal: Studio is not
+    asked, and it costs nothing again."""
     first = MemoryJournalStore()
     made = in_run(order, first)
 
     async def again() -> tuple[Generation, Decimal]:
-        return await request_generation(BRIEF, most_usd=MOST, scope="run:0", metadata={"workspace_id": "w"})
+        return await request_generation(BRIEF, by(run=2), most_usd=MOST)
 
     assert in_run(again, MemoryJournalStore(), after=first) == (made, ZERO)
     assert studio.desk.bill()["counts"]["generations"] == 1
@@ -334,7 +344,10 @@ def test_the_callback_is_signed(tmp_path: Path) -> None:
     ((headers, body),) = heard.posts
 
     assert told == 204
-    assert (body["generation_id"], body["metadata"]) == (made.id, {"workspace_id": "w"})
+    assert (body["generation_id"], body["metadata"]) == (
+        made.id,
+        {"workspace_id": str(WORKSPACE), "run_id": str(UUID(int=1))},
+    )
     claims = json.loads(_payload(headers["Authorization"].split(".")[1]))
     assert (claims["aud"], claims["email"]) == (heard.url, STUDIO_EMAIL)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from shared.agents.catalog.fields import AUDIENCE, BRIEF, CAMPAIGN, SEGMENTS, SUMMARY, effects, field
 from shared.agents.spec import AgentSpec, FieldType, HumanTouchpoint, Pattern
 
@@ -16,21 +18,35 @@ CONTENT_PRODUCER = AgentSpec(
     pattern=Pattern.STUDIO_CONSUMING,
     typical_model="sonnet",
     inputs=(
-        *BRIEF,
+        *CAMPAIGN,
         SEGMENTS,
-        field("topic", FieldType.TEXT, "What the post is about; empty: chosen from the brief.", default=""),
-        field("product_ids", FieldType.LIST, "Products to show.", default=[]),
+        field("topic", FieldType.TEXT, "What the posts are about; empty: chosen from the brief.", default=""),
+        field("product_ids", FieldType.LIST, "Products of the shop to show.", default=()),
     ),
     options=(
         field("posts", FieldType.INTEGER, "How many posts to make.", default=1, unit="posts"),
-        field("duration_s", FieldType.INTEGER, "Length of the video.", default=30, unit="seconds"),
+        field("duration_s", FieldType.INTEGER, "Length of each video.", default=15, unit="seconds"),
+        field(
+            "fit",
+            FieldType.ENUM,
+            "How a picture that is not 9:16 fills the frame: on a blurred copy of itself, or cropped.",
+            default="blur",
+            choices=("blur", "crop"),
+        ),
+        field(
+            "privacy_level",
+            FieldType.ENUM,
+            "Who may see the posts.",
+            default="PUBLIC_TO_EVERYONE",
+            choices=("PUBLIC_TO_EVERYONE", "MUTUAL_FOLLOW_FRIENDS", "FOLLOWER_OF_CREATOR", "SELF_ONLY"),
+        ),
+        field("max_studio_usd", FieldType.MONEY_USD, "What all renders may cost at most.", default=Decimal(10)),
     ),
     outputs=(
-        field("plan", FieldType.OBJECT, "Per post: hook, shots, caption, hashtags, sound, why."),
-        ASSETS,
-        COST,
+        field("plan", FieldType.OBJECT, "Who wrote it, and per post: hook, shots, caption, hashtags, sound, problems."),
+        field("assets", FieldType.LIST, "Per render: Studio's id, who decided what, its cost, and the upright file."),
+        field("studio_cost_usd", FieldType.MONEY_USD, "What the renders cost; the price was known before each order."),
         effects("Posts to publish."),
-        field("posts_published", FieldType.LIST, "Post ids, once released and published."),
         SUMMARY,
     ),
     human_touchpoints=(

@@ -14,7 +14,7 @@ from shared.media.clip import render_clip
 from shared.providers.studio_wire import AssetInfo, Decision, Generation, GenerationStatus, Quote, StudioBrief
 
 PER_GENERATION_USD, PER_SECOND_USD = Decimal("0.40"), Decimal("0.02")
-MOST_CLIP_S = 6  # however long the brief: a mock is looked at, not watched
+MOST_CLIP_S = 4  # however long the brief: a mock is looked at, not watched
 APPROVER = "mock Studio"
 
 
