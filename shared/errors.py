@@ -136,7 +136,7 @@ class ChangedProposalError(ConflictError):
     code = "proposal_changed"
 
     def __init__(self, message: str, *, differences: list[dict[str, Any]], digest: str) -> None:
-        super().__init__(message)
+        super().__init__(message, field="digest")
         self.differences, self.digest = differences, digest
 
 

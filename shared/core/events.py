@@ -34,12 +34,15 @@ class EventKind(StrEnum):
     GATE_REJECTED = "gate.rejected"
     GATE_REVISED = "gate.revised"
     GATE_ESCALATED = "gate.escalated"
+    GATE_DECISION_REFUSED = "gate.decision_refused"  # nothing happened; who wanted what, and why not
     EFFECT_RELEASED = "effect.released"
     EFFECT_DOING = "effect.doing"
     EFFECT_DONE = "effect.done"
     EFFECT_REFUSED = "effect.refused"
     EFFECT_UNKNOWN = "effect.unknown"
     EFFECT_RESOLVED = "effect.resolved"
+    EFFECTS_HELD = "effects.held"  # of the workspace: nothing is done to the world from now on
+    EFFECTS_LIFTED = "effects.lifted"
     AGENT_RUN_STARTED = "agent_run.started"
     AGENT_RUN_SUCCEEDED = "agent_run.succeeded"
     AGENT_RUN_FAILED = "agent_run.failed"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal
@@ -14,11 +16,14 @@ from shared.core.gates import OWNER, differences, digest_of_proposal, may_decide
 from shared.core.money import usd
 from shared.core.proposals import ProposedEffect
 from shared.core.status import GateStatus
+from shared.core.wording import problems_of
 from shared.effects.registry import effect_of
 from shared.engine.gates import Verdict, amount_of, write_verdict
 from shared.engine.rooms import Rooms
 from shared.errors import ChangedProposalError, ConflictError, ForbiddenError, InvalidInputError, NotFoundError
-from shared.store.documents import as_jsonb
+from shared.store.documents import as_jsonb, clean_text
+
+REASON_CHARACTERS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,30 +56,52 @@ def decide(asked: Decision, rooms: Rooms) -> JsonObject:
     """Writes the decision down and lets the run go on. Where the gate stands then.
 
     Raises `NotFoundError`, `ForbiddenError`, `ConflictError` (decided, changed since, or the run has ended): then
-    nothing happened.
+    nothing happened, and the run's events say who wanted what.
     """
     gate = _gate(asked.workspace_id, asked.step_id, asked.digest, rooms)
-    _check_open(gate, asked.digest)
-    _check_person(gate, asked)
-    _check_amount(gate, asked)
-    return _decided(gate, asked, rooms)
+    with _told_if_refused(gate, asked, asked.decision, rooms):
+        _check_open(gate, asked.digest)
+        _check_person(gate, asked)
+        _check_amount(gate, asked)
+        return _decided(gate, asked, rooms)
+
+
+@contextmanager
+def _told_if_refused(gate: Any, asked: Decision | Revision, what: str, rooms: Rooms) -> Iterator[None]:
+    """What the block refuses is told with the run, for the audit. A wrong field is no decision."""
+    try:
+        yield
+    except (ConflictError, ForbiddenError) as refused:
+        rooms.store.move(
+            asked.workspace_id,
+            "tell_refused_decision",
+            run_id=gate.run_id,
+            gate_id=gate.id,
+            step_id=asked.step_id,
+            by=asked.by,
+            asked=what,
+            digest=asked.digest,
+            refused_as=refused.code,
+            reason=clean_text(refused.message)[:REASON_CHARACTERS],
+        )
+        raise
 
 
 def _gate(workspace_id: UUID, step_id: UUID, digest: str, rooms: Rooms) -> Any:
     rows = rooms.store.move(workspace_id, "gate_of_decision", step_id=step_id, digest=digest)
     if not rows:
-        raise NotFoundError(f"step_id: there is no approval for step {step_id} in this workspace")
+        raise NotFoundError(f"there is no approval for step {step_id} in this workspace", field="step_id")
     return rows[0]
 
 
 def _check_open(gate: Any, digest: str) -> None:
-    if gate.status == GateStatus.CANCELLED or gate.run_status != "running" or gate.cancel_requested_at is not None:
-        raise ConflictError(f"run {gate.run_id} has ended or is being cancelled: nothing is released any more")
-    if gate.status != GateStatus.OPEN:
+    if gate.status in (GateStatus.APPROVED, GateStatus.REJECTED):
         raise ConflictError(_told_decided(gate))
+    if gate.status != GateStatus.OPEN or gate.run_status != "running" or gate.cancel_requested_at is not None:
+        raise ConflictError(f"run {gate.run_id} has ended or is being cancelled: nothing is released any more")
     if gate.digest != digest:
         raise ChangedProposalError(
-            f"digest: the proposal has changed since {digest[:12]}: look at it again; it is {gate.digest} now",
+            f"the proposal has changed since {digest[:12]}: look at it again; it is {gate.digest} now",
             differences=[] if gate.proposal_seen is None else differences(gate.proposal_seen, gate.proposal),
             digest=gate.digest,
         )
@@ -158,9 +185,16 @@ def revise(asked: Revision, rooms: Rooms) -> JsonObject:
     Raises as `decide` does, and `InvalidInputError` naming the effect and the field that is wrong.
     """
     gate = _gate(asked.workspace_id, asked.step_id, asked.digest, rooms)
-    _check_open(gate, asked.digest)
-    if not may_decide(gate.role, asked.roles):
-        raise ForbiddenError(f"only the role {gate.role} may change this")
+    with _told_if_refused(gate, asked, "revise", rooms):
+        _check_open(gate, asked.digest)
+        if gate.kind == "budget":
+            raise ConflictError("this asks for more money, and releases no effects: there is nothing to revise")
+        if not may_decide(gate.role, asked.roles):
+            raise ForbiddenError(f"only the role {gate.role} may change this")
+        return _revised_gate(gate, asked, rooms)
+
+
+def _revised_gate(gate: Any, asked: Revision, rooms: Rooms) -> JsonObject:
     effects = [_revised(effect, asked.payloads, rooms) for effect in gate.proposal.get("effects", [])]
     unknown = set(asked.payloads) - {effect["id"] for effect in effects}
     if unknown:
@@ -179,7 +213,7 @@ def revise(asked: Revision, rooms: Rooms) -> JsonObject:
         effects=as_jsonb([_row(effect) for effect in effects if effect["id"] in asked.payloads]),
     )
     if not rows:
-        raise ConflictError("digest: the proposal has changed or was decided meanwhile: look at it again")
+        raise ConflictError("the proposal has changed or was decided meanwhile: look at it again", field="digest")
     return {"gate_id": str(gate.id), "revision": rows[0].revision, "digest": rows[0].digest}
 
 
@@ -190,9 +224,8 @@ def _revised(effect: JsonObject, payloads: dict[str, JsonObject], rooms: Rooms) 
     try:
         payload = model.model_validate(payloads[effect["id"]])
     except ValidationError as wrong:
-        first = wrong.errors(include_url=False)[0]
-        path = ".".join(["effects", effect["id"], *(str(part) for part in first["loc"])])
-        raise InvalidInputError(path, first["msg"]) from None
+        field, told = problems_of(wrong)[0]
+        raise InvalidInputError(".".join(part for part in ("effects", effect["id"], field) if part), told) from wrong
     most: Decimal | None = getattr(payload, "most_usd", None)
     amount: Json = None if most is None else f"{usd(most):f}"
     return {**effect, "payload": payload.model_dump(mode="json"), "amount_usd": amount}

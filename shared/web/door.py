@@ -23,6 +23,7 @@ from shared.core.canonical import Json, JsonObject
 from shared.core.scrub import scrubbed
 from shared.engine.rooms import Rooms, current_rooms
 from shared.errors import (
+    ChangedProposalError,
     EngineError,
     InvalidInputError,
     MethodNotAllowedError,
@@ -75,6 +76,11 @@ class Call:
     @property
     def created_by(self) -> str:
         return self.caller.subject if isinstance(self.caller, UserCaller) else self.caller.email
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """What the caller's token says that they are in their workspace."""
+        return self.caller.roles if isinstance(self.caller, UserCaller) else ()
 
     @property
     def idempotency_key(self) -> str | None:
@@ -199,6 +205,8 @@ def _query(request: flask.Request) -> dict[str, str]:
 def _fields_of(refused: RefusedError) -> JsonObject:
     if isinstance(refused, InvalidFieldsError):
         return {"field": refused.field, "errors": refused.errors}
+    if isinstance(refused, ChangedProposalError):
+        return {"field": refused.field, "digest": refused.digest, "differences": refused.differences}
     return {} if refused.field is None else {"field": refused.field}
 
 

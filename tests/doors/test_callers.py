@@ -15,6 +15,7 @@ from uuid import uuid4
 import pytest
 from google.auth import crypt, jwt
 
+from functions.approval.main import door as approval
 from functions.brief_intake.main import door as intake
 from functions.dashboard.main import door as dashboard
 from functions.step_executor.main import door as executor
@@ -24,13 +25,13 @@ from tests.support.doors import BRIEF, BRIEFS, STEP_TASK, WORKFLOWS, Doors, Pers
 Forge = Callable[[Doors], str]
 _crypt: Any = crypt  # google-auth says that it is typed, but these calls are not
 _jwt: Any = jwt
-USER_ROUTES = [(method, path) for door in (intake, dashboard) for method, path in door.endpoints]
+USER_ROUTES = [(method, path) for door in (intake, approval, dashboard) for method, path in door.endpoints]
 TASK_ROUTES = executor.endpoints
 
 
 def at(path: str) -> str:
     """A path with ids and names filled in."""
-    for name in ("run_id", "brief_id", "agent_run_id"):
+    for name in ("run_id", "brief_id", "agent_run_id", "step_id", "effect_id"):
         path = path.replace(f"<{name}>", str(uuid4()))
     return path.replace("<name>", "account_health")
 

@@ -15,6 +15,7 @@ from werkzeug.test import TestResponse
 from tests.support.doors import (
     AD_HOC,
     AGENT,
+    APPROVE,
     BRAND,
     BRANDS,
     BRIEF,
@@ -23,6 +24,7 @@ from tests.support.doors import (
     PROBLEM,
     RUN,
     RUNS,
+    SIGNALS,
     STEP_TASK,
     WORKFLOWS,
     Doors,
@@ -79,6 +81,11 @@ FIELDS = [
     "voice",
     "guidelines",
     "banned_terms",
+    "digest",
+    "note",
+    "up_to_usd",
+    "key",
+    "payload",
 ]
 GOOD: dict[str, dict[str, Any]] = {
     BRANDS: BRAND,
@@ -95,6 +102,8 @@ GOOD: dict[str, dict[str, Any]] = {
             {"key": "b", "agent_name": "synthesis", "depends_on": ["a"], "input_map": {"x": "a.output.status"}},
         ],
     },
+    SIGNALS: {"key": "a", "payload": {"b": [1]}},
+    APPROVE: {"digest": "0" * 64, "note": "n", "up_to_usd": "1"},
     STEP_TASK: {"workspace_id": NOWHERE, "run_id": NOWHERE, "step_id": NOWHERE},
 }
 READS = [
@@ -105,13 +114,18 @@ READS = [
     f"{RUNS}/{NOWHERE}/agent-runs",
     f"/api/dashboard/agent-runs/{NOWHERE}/steps",
     "/api/dashboard/agents/catalog",
+    "/api/dashboard/approvals",
+    f"/api/dashboard/approvals/{NOWHERE}",
+    "/api/dashboard/effects",
+    f"{RUNS}/{NOWHERE}/effects",
+    "/api/dashboard/caps",
     BRANDS,
     f"{BRANDS}/{NOWHERE}",
     BRIEFS,
     f"{BRIEFS}/{NOWHERE}",
     WORKFLOWS,
 ]
-QUERY_NAMES = ["limit", "offset", "before", "status", "workflow_slug", "wait", "steps", "after"]
+QUERY_NAMES = ["limit", "offset", "before", "status", "workflow_slug", "wait", "steps", "after", "since", "run_id"]
 
 
 @pytest.fixture

@@ -17,6 +17,8 @@ ID_PATHS = [
     (f"{RUNS}/{{}}/agent-runs", "run_id"),
     ("/api/dashboard/agent-runs/{}/steps", "agent_run_id"),
     (f"{BRIEFS}/{{}}", "brief_id"),
+    ("/api/dashboard/approvals/{}", "step_id"),
+    (f"{RUNS}/{{}}/effects", "run_id"),
 ]
 
 

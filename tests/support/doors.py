@@ -30,7 +30,9 @@ BRANDS = "/api/dashboard/brands"
 WORKFLOWS = "/api/dashboard/workflows"
 AGENT = "/api/dashboard/agents/account_health/run"
 STEP_TASK = "/tasks/step"
-POSTS = (BRIEFS, BRANDS, RUN, AGENT, WORKFLOWS, STEP_TASK)  # what takes a body
+SIGNALS = "/api/dashboard/signals"
+APPROVE = "/api/dashboard/approvals/00000000-0000-4000-8000-000000000000/approve"
+POSTS = (BRIEFS, BRANDS, RUN, AGENT, WORKFLOWS, SIGNALS, APPROVE, STEP_TASK)  # what takes a body
 BRAND: dict[str, Any] = {
     "name": "Aster",
     "voice": "Warm and plain.",
@@ -140,8 +142,8 @@ class Doors:
             given["data"] = json.dumps(given.pop("json")).encode()
         return Client(self.app).open(path, method=method, headers=headers, **given)
 
-    def person(self, workspace: UUID, subject: str = "ada") -> Person:
-        token = self.signer.user_token(workspace, subject, settings=self.settings)
+    def person(self, workspace: UUID, subject: str = "ada", *roles: str) -> Person:
+        token = self.signer.user_token(workspace, subject, settings=self.settings, roles=roles)
         return Person(self, workspace, token)
 
     def knock_raw(self, path: str, token: str | None, body: io.RawIOBase, length: int | None) -> Raw:
@@ -178,6 +180,22 @@ class Person:
         if "data" not in given:
             given["json"] = {} if body is None else body
         return self.knock("POST", path, headers=headers, **given)
+
+    def put(self, path: str, body: Any) -> TestResponse:
+        return self.knock("PUT", path, json=body)
+
+    def colleague(self, subject: str, *roles: str) -> Person:
+        """Another user of the same workspace."""
+        return self.doors.person(self.workspace, subject, *roles)
+
+    @contextmanager
+    def writes_one_event(self) -> Iterator[None]:
+        """Fails if the block leaves more than one event of this workspace, or less."""
+        before = self.doors.rows.of(self.workspace)
+        yield
+        after = self.doors.rows.of(self.workspace)
+        assert after == {**before, "tiktok_outbox": before["tiktok_outbox"] + 1}
+        assert self.doors.queue.take(self.workspace) == []
 
     @contextmanager
     def writes_nothing(self) -> Iterator[None]:

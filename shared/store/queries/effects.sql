@@ -156,9 +156,12 @@ with gate as (
 select id, attempt from step;
 
 -- name: resolve_effect
--- A person says what became of an effect that nobody could tell about, or that it is to be tried again.
+-- A person says what became of an effect that nobody could tell about, or that it is to be tried again: that only while
+-- its run goes on.
 with run as (
-    select workspace_id, id, version from tiktok_workflow_runs where id = :run_id::uuid
+    select workspace_id, id, version from tiktok_workflow_runs
+     where id = :run_id::uuid
+       and (:status::text <> 'released' or status = 'running' and cancel_requested_at is null)
 ), effect as (
     update tiktok_effects e
        set status = :status::effect_status, receipt = :receipt::jsonb,
@@ -183,6 +186,12 @@ with run as (
       from run, effect
 )
 select id, attempt, status from effect;
+
+-- name: effect_to_resolve
+select e.run_id, e.status, r.status as run_status, r.cancel_requested_at is not null as is_cancelled
+  from tiktok_effects e
+  join tiktok_workflow_runs r on r.workspace_id = e.workspace_id and r.id = e.run_id
+ where e.id = :effect_id::uuid;
 
 -- name: effect_by_id
 select id, run_id, step_id, kind, key, title, payload, digest, amount_usd, released_usd, gate_id, status, attempt,
@@ -213,15 +222,36 @@ update tiktok_effects set wake_at = null
 returning id;
 
 -- name: hold_effects
--- One switch for the workspace: from now on nothing is done to the world. What is being done goes on to its end.
-insert into tiktok_pauses (workspace_id, scope, workflow_slug, paused_by, reason)
-values (:workspace_id::uuid, 'effects', '', :paused_by::text, :reason::text)
-on conflict (workspace_id, scope, workflow_slug) do nothing
-returning paused_at;
+-- One switch for the workspace: from now on nothing is done to the world. What is being done goes on to its end. Sent
+-- just after lock_pauses, as lift_hold is: the events of the workspace are counted one after another.
+with held as (
+    insert into tiktok_pauses (workspace_id, scope, workflow_slug, paused_by, reason)
+    values (:workspace_id::uuid, 'effects', '', :paused_by::text, :reason::text)
+    on conflict (workspace_id, scope, workflow_slug) do nothing
+    returning workspace_id, paused_by, reason, paused_at
+), told as (
+    insert into tiktok_outbox (workspace_id, subject_id, seq, kind, payload)
+    select workspace_id, workspace_id,
+           (select coalesce(max(seq), 0) + 1 from tiktok_outbox where subject_id = :workspace_id::uuid),
+           'effects.held', jsonb_strip_nulls(jsonb_build_object('by', paused_by, 'reason', reason))
+      from held
+)
+select paused_at from held;
+
+-- name: hold_of_effects
+-- Who holds everything back, and why; no row: nobody.
+select paused_by, reason, paused_at from tiktok_pauses where scope = 'effects';
 
 -- name: lift_hold
+-- Effects may be done again: those that were released meanwhile are woken.
 with lifted as (
     delete from tiktok_pauses where scope = 'effects' returning workspace_id
+), told as (
+    insert into tiktok_outbox (workspace_id, subject_id, seq, kind, payload)
+    select workspace_id, workspace_id,
+           (select coalesce(max(seq), 0) + 1 from tiktok_outbox where subject_id = :workspace_id::uuid),
+           'effects.lifted', jsonb_build_object('by', :by::text)
+      from lifted
 ), effect as (
     update tiktok_effects e
        set wake_at = now() + make_interval(secs => :grace_s::float8), generation = e.generation + 1

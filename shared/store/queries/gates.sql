@@ -321,3 +321,33 @@ select g.id, g.run_id, g.step_id, s.key as step_key, g.kind, g.status, g.title, 
    and (:run_id::uuid is null or g.run_id = :run_id::uuid)
    and (:before::timestamptz is null or g.created_at < :before::timestamptz)
  order by g.created_at desc, g.id desc limit :limit::int;
+
+-- name: tell_refused_decision
+-- For the audit: who wanted to decide what at a gate, and why that was refused. Nothing else changes.
+with run as (
+    update tiktok_workflow_runs set version = version + 1 where id = :run_id::uuid returning workspace_id, id, version
+)
+insert into tiktok_outbox (workspace_id, subject_id, seq, kind, payload)
+select workspace_id, id, version, 'gate.decision_refused',
+       jsonb_strip_nulls(jsonb_build_object(
+           'gate_id', :gate_id::uuid, 'step_id', :step_id::uuid, 'by', :by::text, 'asked', :asked::text,
+           'digest', :digest::text, 'refused_as', :refused_as::text, 'reason', :reason::text))
+  from run
+returning seq;
+
+-- name: gate_shown
+-- The approval of a step, whole: the open one, or else the newest.
+select g.id, g.run_id, g.step_id, s.key as step_key, g.kind, g.status, g.title, g.proposal, g.digest, g.revision,
+       g.amount_usd, g.released_usd, g.cost_so_far_usd, g.requested_by, g.role, g.quorum, g.self_approval, g.up_to_usd,
+       g.decisions, g.on_expiry, g.expires_at, g.reminders, g.created_at, g.decided_at, r.workflow_slug,
+       r.brief_jsonb ->> 'handle' as handle, r.status as run_status
+  from tiktok_gates g
+  join tiktok_workflow_runs r on r.workspace_id = g.workspace_id and r.id = g.run_id
+  join tiktok_workflow_steps s on s.workspace_id = g.workspace_id and s.id = g.step_id
+ where g.step_id = :step_id::uuid
+ order by (g.status = 'open') desc, g.created_at desc, g.id desc limit 1;
+
+-- name: revisions_of_gate
+-- What a gate showed before, oldest first.
+select revision, proposal, digest, revised_by, created_at from tiktok_gate_revisions
+ where gate_id = :gate_id::uuid order by revision;
