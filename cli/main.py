@@ -26,6 +26,7 @@ from cli.table import plain, table
 from cli.watch import ended_run, watch_run
 from local.postgres import PostgresError
 from local.processes import StackError
+from local.vendors import VENDORS
 from shared.config import current_settings, process_environ
 from shared.core.canonical import JsonObject
 from shared.errors import EngineError
@@ -80,7 +81,8 @@ for command in (*COMMANDS, brands, drill):
     type=click.FloatRange(0.1, 3600),
     help="Seconds between two ticks of the scheduler.",
 )
-def up(workers: int, sweep_every: float) -> None:
+@click.option("--fake", "fakes", multiple=True, type=click.Choice(sorted(VENDORS)), help="Run this fake vendor too.")
+def up(workers: int, sweep_every: float, fakes: tuple[str, ...]) -> None:
     """Run the whole cloud on this machine until Ctrl-C."""
     from local.stack import Stack
 
@@ -89,10 +91,17 @@ def up(workers: int, sweep_every: float) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
     with Stack(
-        settings.army_home, process_environ(), told=click.echo, workers=workers, sweep_every_s=sweep_every
+        settings.army_home,
+        process_environ(),
+        told=click.echo,
+        workers=workers,
+        sweep_every_s=sweep_every,
+        fakes=fakes,
     ) as stack:
         click.echo(f"the doors answer at {stack.url} (models: {stack.settings.claude_mode}, ", nl=False)
         click.echo(f"accounts: {stack.settings.tiktok_provider_mode}); logs in {stack.folder / 'logs'}")
+        for name, url in stack.fakes.items():
+            click.echo(f"fake {name} at {url}")
         click.echo("try, in another terminal: army run profile_audit --handle @lakucosmetics --watch")
         stop.wait()
         click.echo("stopping")

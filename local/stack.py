@@ -12,8 +12,8 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -23,6 +23,7 @@ import urllib3
 from local.postgres import Addresses, Postgres, PostgresError
 from local.processes import MARK, Command, Part, StackError, answers, end_left_behind, free_port
 from local.signer import Signer
+from local.vendors import VENDORS
 from shared.config import Settings
 from shared.store.migrate import migrate
 
@@ -35,13 +36,14 @@ QUEUE_RATE, QUEUE_CONCURRENT = 1000, 16
 
 @dataclass(frozen=True, slots=True)
 class StackInfo:
-    """How to reach a running stack: what `stack.json` holds."""
+    """How to reach a running stack: what `stack.json` holds. `fakes` are the addresses of fake vendors, by name."""
 
     url: str
     folder: str
     pid: int
     claude_mode: str
     tiktok_provider_mode: str
+    fakes: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ class Ports:
     doors: int
     tasks: int
     signer: int
+    fakes: dict[str, int]
 
 
 class Stack:
@@ -64,10 +67,13 @@ class Stack:
         app: str = "local.doors:make_app()",
         sweep_every_s: float = SWEEP_EVERY_S,
         fsync: bool = True,
+        fakes: Sequence[str] = (),
     ) -> None:
         self.folder = folder.absolute()
         self._given, self._told = dict(environ), told
         self._workers, self._app, self._sweep_every_s = workers, app, sweep_every_s
+        self._fake_names = tuple(fakes)
+        self.fakes: dict[str, str] = {}
         self.postgres = Postgres(self.folder / "postgres", fsync=fsync, environ={MARK: str(self.folder)})
         self.parts: dict[str, Part] = {}
         self._lock: IO[str] | None = None
@@ -115,8 +121,9 @@ class Stack:
         self._told("applying migrations")
         migrate(self.settings)
         self._told("starting the token signer, Cloud Tasks and the doors")
-        commands = [self._signer(ports), self._tasks(ports), self._doors(ports)]
-        for command in commands:
+        self.parts["signer"] = Part(self._signer(ports))
+        self.parts["signer"].wait_ready()  # its key is read by others
+        for command in (*self._fakes(ports), self._tasks(ports), self._doors(ports)):
             self.parts[command.name] = Part(command)
         for part in self.parts.values():
             part.wait_ready()
@@ -131,7 +138,11 @@ class Stack:
         """The ports of the last time, as long as they are free: waiting tasks name the doors by them."""
         file = self.folder / "ports.json"
         known = _read_json(file)
-        ports = Ports(**{name: _still_free(known.get(name)) for name in ("doors", "tasks", "signer")})
+        of_fakes = known.get("fakes") or {}
+        ports = Ports(
+            **{name: _still_free(known.get(name)) for name in ("doors", "tasks", "signer")},
+            fakes={name: _still_free(of_fakes.get(name)) for name in self._fake_names},
+        )
         _write_json(file, asdict(ports))
         return ports
 
@@ -152,7 +163,12 @@ class Stack:
                 "DATABASE_OWNER_URL": addresses.owner,
             }
         own.setdefault("TIKTOK_DATASET", self._given.get("TIKTOK_DATASET") or str(self.folder / "datasets"))
-        self._environ = {**self._given, **own, MARK: str(self.folder), "PYTHONPATH": str(ROOT)}
+        leading: dict[str, str] = {}
+        for name, port in ports.fakes.items():
+            self.fakes[name] = f"http://127.0.0.1:{port}"
+            leading |= VENDORS[name].settings(self.fakes[name])
+        given = {name: value for name, value in self._given.items() if value or name not in leading}
+        self._environ = {**leading, **given, **own, MARK: str(self.folder), "PYTHONPATH": str(ROOT)}
         return Settings.from_env(self._environ)
 
     def _command(self, name: str, argv: list[str], port: int, **more: str) -> Command:
@@ -162,6 +178,13 @@ class Stack:
     def _signer(self, ports: Ports) -> Command:
         argv = [sys.executable, "-m", "local.signer", "--port", str(ports.signer), "--dir", str(self.folder / "signer")]
         return self._command("signer", argv, ports.signer)
+
+    def _fakes(self, ports: Ports) -> list[Command]:
+        found = []
+        for name, port in ports.fakes.items():
+            argv = [sys.executable, "-W", "ignore", "-m", VENDORS[name].module, "--port", str(port)]
+            found.append(self._command(f"fake-{name}", [*argv, *VENDORS[name].more(self.folder)], port))
+        return found
 
     def _tasks(self, ports: Ports) -> Command:
         argv = [sys.executable, "-W", "ignore", "-m", "local.tasks", "--port", str(ports.tasks)]
@@ -188,6 +211,7 @@ class Stack:
             pid=os.getpid(),
             claude_mode=self.settings.claude_mode,
             tiktok_provider_mode=self.settings.tiktok_provider_mode,
+            fakes=self.fakes,
         )
         _write_json(self.folder / "stack.json", asdict(info))
 
@@ -218,7 +242,7 @@ class Stack:
         self._stopping.set()
         if self._keeper is not None:
             self._keeper.join(15)
-        for name in ("doors", "tasks", "signer"):
+        for name in ("doors", "tasks", *(f"fake-{fake}" for fake in self._fake_names), "signer"):
             if name in self.parts:
                 self.parts[name].stop()
         self.postgres.stop()
