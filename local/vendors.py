@@ -42,8 +42,28 @@ def _tiktok(url: str) -> dict[str, str]:
     }
 
 
+def _ads(url: str) -> dict[str, str]:
+    return {"TIKTOK_ADS_API_URL": url, "TIKTOK_ADS_TOKEN": "fake-token", "TIKTOK_ADS_IDENTITY_ID": "fake-identity"}
+
+
+def _shop(url: str) -> dict[str, str]:
+    from local.fakes.tiktok_shop_desk import APP_KEY, APP_SECRET, CIPHER, REFRESH, TOKEN
+
+    return {
+        "TIKTOK_SHOP_API_URL": url,
+        "TIKTOK_SHOP_AUTH_URL": url,
+        "TIKTOK_SHOP_APP_KEY": APP_KEY,
+        "TIKTOK_SHOP_APP_SECRET": APP_SECRET,
+        "TIKTOK_SHOP_TOKEN": TOKEN,
+        "TIKTOK_SHOP_REFRESH_TOKEN": REFRESH,
+        "TIKTOK_SHOP_CIPHER": CIPHER,
+    }
+
+
 VENDORS = {
+    "ads": Vendor("local.fakes.tiktok_ads", _ads),
     "anthropic": Vendor("local.fakes.anthropic", _anthropic),
+    "shop": Vendor("local.fakes.tiktok_shop", _shop),
     "studio": Vendor("local.fakes.studio", _studio, lambda folder: ["--signer", str(folder / "signer")]),
     "tiktok": Vendor("local.fakes.tiktok_content", _tiktok),
 }

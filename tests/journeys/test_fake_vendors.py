@@ -48,6 +48,8 @@ def test_the_settings_lead_to_the_fakes(stack: Stack) -> None:
     assert asked(f"{settings.anthropic_base_url}/_bill")["requests"] == 0
     assert asked(f"{settings.studio_url}/_generations") is not None
     assert asked(f"{settings.tiktok_open_api_url}/_posts")["published"] == 0
+    assert asked(f"{settings.tiktok_ads_api_url}/_campaigns") == []
+    assert asked(f"{settings.tiktok_shop_api_url}/_messages") == []
     assert settings.tiktok_access_token is not None
     assert settings.tiktok_access_token.get_secret_value() == "act.byhand"
     assert settings.tiktok_business_id == "open-lakucosmetics"
