@@ -13,10 +13,12 @@ from shared.agents.quoting import Said
 from shared.agents.records import save_account, save_metrics
 from shared.agents.scores.canaries import Canary, RiskLevel, ShadowbanRisk, canaries_of, risk_of
 from shared.agents.scores.health import Score, health_scores, overall_score
+from shared.agents.scores.left_out import SHOWN_DAYS, newest_age_days
 from shared.agents.scores.windows import BASELINE_DAYS, RECENT_DAYS
 from shared.core.canonical import JsonObject
 from shared.llm.prompt import data_block
 from shared.providers.records import AccountData
+from shared.providers.text import many
 
 NAME = "account_health"
 MOST_ACTIONS = 4
@@ -63,7 +65,7 @@ class AccountHealthAgent(AuditAgent):
         await save_account(self._records, ctx.workspace_id, account)
         await save_metrics(self._records, ctx.workspace_id, account.profile.handle, account.as_of, _snapshot(figures))
         if all(score.value is None for score in figures.scores.values()):
-            return result_of(_output(account, figures, _no_advice(figures)), None)
+            return result_of(_output(account, figures, _no_advice(account)), None)
         advice, answer = await ask(
             HealthAdvice,
             system=system_prompt(NAME, self._brand(ctx, given)),
@@ -142,13 +144,14 @@ def _snapshot(figures: HealthFigures) -> JsonObject:
     }
 
 
-def _no_advice(figures: HealthFigures) -> HealthAdvice:
+def _no_advice(account: AccountData) -> HealthAdvice:
     """Without a single score there is nothing to diagnose, and no model is asked."""
-    missing = "; ".join(f"{name.replace('_', ' ')}: {score.reason}" for name, score in figures.scores.items())
-    diagnosis = f"Not enough data to diagnose this account ({missing})."
-    return HealthAdvice(
-        diagnosis=diagnosis, recommended_actions=["Read more of the account's posts, then run this again."]
-    )
+    age = newest_age_days(account.posts, account.as_of)
+    action = "Run this again when more of the account's posts can be read, or when it has posted more."
+    if age is not None and age >= SHOWN_DAYS:
+        action = f"Run this again when the account posts: its newest post is {many(age, 'day')} older than the data."
+    diagnosis = "Not enough data to diagnose this account: none of its scores can be computed."
+    return HealthAdvice(diagnosis=diagnosis, recommended_actions=[action])
 
 
 def _output(account: AccountData, figures: HealthFigures, advice: HealthAdvice) -> JsonObject:

@@ -12,7 +12,7 @@ from shared.agents.audit import AuditAgent, AuditInput, AuditOutput, account_blo
 from shared.agents.base import AgentContext, AgentResult
 from shared.agents.quoting import Said
 from shared.agents.scores.audience import AudienceFigures, audience_of
-from shared.agents.scores.segments import Segment, Segments, segments_of
+from shared.agents.scores.segments import CommonHashtag, Segment, Segments, segments_of
 from shared.llm.prompt import data_block
 from shared.providers.records import AccountData
 
@@ -64,6 +64,7 @@ class MapperOutput(AuditOutput):
     engagement_basis: Literal["likes_comments_shares", "likes"] | None
     segments: tuple[NamedSegment, ...]
     unclustered_posts: int
+    common_hashtags: tuple[CommonHashtag, ...]
     audience: AudienceFigures
     summary: str
 
@@ -104,9 +105,11 @@ def segment_blocks(account: AccountData, found: Segments, audience: AudienceFigu
         for segment in found.segments
     ]
     counts = {"posts_analysed": found.posts_analysed, "unclustered_posts": found.unclustered_posts}
+    common = [one.model_dump() for one in found.common_hashtags]
     return [
         data_block("counts", counts | {"engagement_basis": found.engagement_basis}),
         data_block("segments", shown, untrusted=True),
+        data_block("common_hashtags", common, untrusted=True),
         data_block("audience", audience.model_dump()),
         captions_block("captions", {post_id: by_id[post_id] for post_id in sample}, 60),
     ]
@@ -133,6 +136,7 @@ def _output(account: AccountData, found: Segments, audience: AudienceFigures, na
         engagement_basis=found.engagement_basis,
         segments=named(found.segments, names),
         unclustered_posts=found.unclustered_posts,
+        common_hashtags=found.common_hashtags,
         audience=audience,
         summary=names.summary,
     ).model_dump(mode="json")

@@ -13,6 +13,7 @@ from pydantic_core import PydanticCustomError
 from shared.agents.base import AgentContext, AgentInput, AgentOutput, BaseAgent
 from shared.agents.quoting import excerpt, lines
 from shared.agents.records import STORED, Brand, Records
+from shared.agents.scores.left_out import notes_on
 from shared.core.canonical import JsonObject
 from shared.errors import NotFoundError
 from shared.llm.prompt import data_block
@@ -89,7 +90,7 @@ def head_of(account: AccountData, reason: str | None) -> dict[str, Any]:
         "source_name": account.source_name,
         "as_of": account.as_of,
         "posts_read": len(account.posts),
-        "source_notes": account.notes,
+        "source_notes": (*account.notes, *notes_on(account)),
         "status": "ok" if reason is None else "not_enough_data",
         "reason": reason,
     }
@@ -103,7 +104,7 @@ def account_blocks(account: AccountData, given: AuditInput) -> list[str]:
         "source": account.source,
         "source_name": account.source_name,
         "as_of": account.as_of.isoformat(),
-        "source_notes": list(account.notes),
+        "source_notes": [*account.notes, *notes_on(account)],
         "posts_read": len(account.posts),
         "followers": profile.followers,
         "verified": profile.verified,

@@ -12,12 +12,14 @@ from shared.agents.audit import AuditAgent, AuditInput, AuditOutput, account_blo
 from shared.agents.base import AgentContext, AgentResult
 from shared.agents.quoting import Said
 from shared.agents.records import Alert, Brand, raise_alert
+from shared.agents.scores.left_out import why_none_counts
 from shared.agents.scores.rulebook import Severity
 from shared.agents.scores.rules import Finding, Reading, read_captions
 from shared.core.canonical import JsonObject, digest_of
 from shared.llm.prompt import data_block
 from shared.llm.result import ClaudeResult
 from shared.providers.records import AccountData
+from shared.providers.text import many
 
 NAME = "compliance"
 MOST_ALERT_EVIDENCE = 20
@@ -94,7 +96,7 @@ class ComplianceAgent(AuditAgent):
         if alert is not None:
             await raise_alert(self._records, ctx.workspace_id, ctx.run_id, alert)
         output = ComplianceOutput(
-            **head_of(account, None if reading.posts_with_caption else "no post with a caption was read"),
+            **head_of(account, why_unread(account, reading, given.window_days)),
             posts_checked=reading.posts_read,
             posts_with_caption=reading.posts_with_caption,
             banned_terms_checked=len(brand.banned_terms) if brand else 0,
@@ -115,7 +117,7 @@ async def _asked(
     """The model's judgement of what was flagged; nothing flagged, nobody asked."""
     shown = reading.findings[: given.max_judged]
     if not shown:
-        return Judgements(summary=in_short(reading), judgements=[]), None
+        return Judgements(summary=in_short(account, reading, given.window_days), judgements=[]), None
     return await ask(
         Judgements,
         system=system_prompt(NAME, brand),
@@ -127,13 +129,24 @@ async def _asked(
     )
 
 
-def in_short(reading: Reading) -> str:
+def why_unread(account: AccountData, reading: Reading, window_days: int) -> str | None:
+    """Why no caption was read: no post is recent enough, or none has one; None if some were."""
+    if reading.posts_with_caption:
+        return None
+    if not reading.posts_read:
+        return why_none_counts(account.posts, account.as_of, window_days)
+    return f"of {many(reading.posts_read, 'post')} in {window_days} days none has a caption"
+
+
+def in_short(account: AccountData, reading: Reading, window_days: int) -> str:
     """What was found, in one sentence of ours."""
-    if not reading.posts_with_caption:
-        return "Not enough data: no post with a caption was read."
+    missing = why_unread(account, reading, window_days)
+    if missing is not None:
+        return f"Not enough data: {missing}."
+    captions = many(reading.posts_with_caption, "caption")
     if not reading.findings:
-        return f"No rule fired on the {reading.posts_with_caption} captions that were read."
-    return f"{len(reading.findings)} findings on {reading.posts_with_caption} captions; none was judged by a model."
+        return f"No rule fired; {captions} read."
+    return f"{many(len(reading.findings), 'finding')} on {captions}; none was judged by a model."
 
 
 def finding_blocks(account: AccountData, reading: Reading, shown: Sequence[Finding]) -> list[str]:

@@ -12,10 +12,11 @@ from shared.agents.asking import ask, result_of, system_prompt
 from shared.agents.audit import AuditAgent, AuditInput, AuditOutput, account_blocks, captions_block, head_of
 from shared.agents.base import AgentContext, AgentResult
 from shared.agents.quoting import Said
-from shared.agents.scores.trends import RisingHashtag, rising_hashtags
+from shared.agents.scores.trends import LEAST_POSTS_NOW, RisingHashtag, rising_hashtags
 from shared.agents.scores.windows import newest_first
 from shared.llm.prompt import data_block
 from shared.providers.records import AccountData, Trends
+from shared.providers.text import many
 from shared.providers.tiktok import read_trends
 
 NAME = "trend_watcher"
@@ -98,11 +99,21 @@ class TrendWatcherAgent(AuditAgent):
         return result_of(_output(account, trends, risen, picks), answer)
 
 
+def why_no_trends(trends: Trends) -> str | None:
+    """Why nothing can be said of trends; None if something can."""
+    if trends.hashtags:
+        return None
+    return f"no hashtag was counted in the last {many(2 * trends.window_days, 'day')} of the data"
+
+
 def nothing_rises(trends: Trends) -> str:
     """Why there is no rising hashtag: nothing was read, or nothing grew."""
-    if not trends.hashtags:
-        return "Not enough data: the source holds no hashtag counts for two windows of this length."
-    return f"None of the {len(trends.hashtags)} hashtags read grew by a fifth or more."
+    missing = why_no_trends(trends)
+    if missing is not None:
+        return f"Not enough data: {missing}."
+    read, days = many(len(trends.hashtags), "hashtag"), many(trends.window_days, "day")
+    rising = f"{LEAST_POSTS_NOW} posts or more in {days}, a fifth more than in as many days before"
+    return f"No hashtag rises: {read} read, none with {rising}."
 
 
 def trend_blocks(account: AccountData, trends: Trends, risen: Sequence[RisingHashtag]) -> list[str]:
@@ -132,7 +143,7 @@ def _output(
     account: AccountData, trends: Trends, risen: Sequence[RisingHashtag], picks: TrendPicks
 ) -> dict[str, object]:
     return TrendOutput(
-        **head_of(account, None if trends.hashtags else nothing_rises(trends)),
+        **head_of(account, why_no_trends(trends)),
         region=trends.region,
         window_days=trends.window_days,
         trends_as_of=trends.as_of,

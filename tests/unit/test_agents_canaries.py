@@ -116,7 +116,7 @@ def test_risk_says_what_it_stands_on() -> None:
     """The risk names how many canaries are known, and which are not."""
     told = risk_of(states("fires", "unknown", "clean", "unknown")).told
 
-    assert told == "1 of 2 known canaries fire (c0); unknown: c1, c3"
+    assert told == "1 of 2 known canaries fires (c0); unknown: c1, c3"
     assert risk_of(states("unknown", "unknown")).told == "none of the 2 canaries is known"
 
 

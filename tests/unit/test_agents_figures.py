@@ -72,7 +72,7 @@ def test_compare_says_what_is_missing() -> None:
 
     assert (found.ratio, found.recent, found.baseline) == (None, 1.5, 3.0)
     assert found.reason == (
-        "2 recent posts with this figure, 3 are needed; 1 baseline posts with this figure, 5 are needed"
+        "2 recent posts with this figure, 3 are needed; 1 baseline post with this figure, 5 are needed"
     )
 
 
@@ -84,7 +84,7 @@ def test_compare_at_the_least() -> None:
 def test_compare_with_zero() -> None:
     """Zero now is a ratio of zero; zero before allows no ratio."""
     assert compare([0, 0, 0], [2, 2, 2, 2, 2]).ratio == 0
-    assert compare([1, 1, 1], [0, 0, 0, 0, 0]).reason == "the baseline is zero"
+    assert compare([1, 1, 1], [0, 0, 0, 0, 0]).reason == "the median before is zero, which nothing can be compared with"
 
 
 @pytest.mark.parametrize(("author", "own"), [(HANDLE, True), ("@Aster", True), ("asterix", False), (None, False)])

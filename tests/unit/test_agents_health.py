@@ -53,7 +53,7 @@ def test_cadence_of_a_short_file() -> None:
     found = score(an_account(posts_on((*RECENT, 16, 18, 20, 22, 24, 26))), "posting_cadence")
 
     assert (found.value, found.status) == (None, "not_enough_data")
-    assert found.reason == "the data reaches 12 of 30 days back before the last 14; 14 are needed"
+    assert found.reason == "the posts read go back 26 days, 28 days are needed"
 
 
 def test_cadence_counts_covered_days_only() -> None:

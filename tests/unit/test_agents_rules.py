@@ -123,10 +123,11 @@ def test_a_huge_caption_is_read_in_part() -> None:
 
 def test_no_caption_is_not_compliance() -> None:
     """Posts without a caption are counted, and nothing is said of them."""
-    reading = read_captions(an_account((a_post(3), a_post(4, caption="  \n"))))
+    account = an_account((a_post(3), a_post(4, caption="  \n")))
+    reading = read_captions(account)
 
     assert (reading.posts_read, reading.posts_with_caption) == (2, 0)
-    assert in_short(reading).startswith("Not enough data")
+    assert in_short(account, reading, 365) == "Not enough data: of 2 posts in 365 days none has a caption."
 
 
 def reading_of(*posts: Post) -> Reading:

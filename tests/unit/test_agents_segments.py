@@ -99,7 +99,9 @@ def test_nothing_known_has_no_score() -> None:
 def test_too_few_posts() -> None:
     """Nine posts are not enough for segments, and no hashtags are none."""
     assert segments_of(an_account(SKIN)).reason == "6 settled posts in 180 days, 10 are needed"
-    assert (segments_of(an_account(posts_on(range(3, 14)))).reason or "").startswith("no hashtags occur together")
+    assert (segments_of(an_account(posts_on(range(3, 14)))).reason or "").startswith(
+        "none of the 11 posts carries a hashtag"
+    )
 
 
 def test_active_hours_need_comments() -> None:

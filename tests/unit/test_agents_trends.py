@@ -74,4 +74,5 @@ def test_invented_hashtags_are_dropped() -> None:
 def test_nothing_read_is_not_nothing_rising() -> None:
     """No counts at all is a lack of data; counts that do not grow are a finding."""
     assert nothing_rises(trends()).startswith("Not enough data")
-    assert nothing_rises(trends(("flat", 10, 10))) == "None of the 1 hashtags read grew by a fifth or more."
+    rising = "5 posts or more in 7 days, a fifth more than in as many days before"
+    assert nothing_rises(trends(("flat", 10, 10))) == f"No hashtag rises: 1 hashtag read, none with {rising}."

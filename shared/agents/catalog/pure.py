@@ -93,6 +93,7 @@ AUDIENCE_MAPPER = AgentSpec(
         ),
         field("segments", FieldType.LIST, "Name, hashtags, posts, shares, score 0-100, active hours, content angle."),
         field("unclustered_posts", FieldType.INTEGER, "Posts that belong to no segment.", unit="posts"),
+        field("common_hashtags", FieldType.LIST, "Hashtags on more than 80 % of the posts: they tell no groups apart."),
         field("audience", FieldType.OBJECT, "Age, gender and region shares where known; active hours, UTC."),
         SUMMARY,
     ),

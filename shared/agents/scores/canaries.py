@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Literal
 
-from shared.agents.scores.figures import Comparison, Figures, compare, is_owners, known, rounded, views
+from shared.agents.scores.figures import Comparison, Figures, compare, is_owners, rounded, views
 from shared.agents.scores.health import Inputs
+from shared.agents.scores.left_out import compared
 from shared.agents.scores.windows import Windows, windows_of
 from shared.providers.records import AccountData, Comment, HealthSignals, Post
 
@@ -60,7 +61,11 @@ def risk_of(canaries: Sequence[Canary]) -> ShadowbanRisk:
     seen = len(canaries) - len(blind)
     levels: tuple[RiskLevel, ...] = ("low", "medium", "high")
     level: RiskLevel = levels[min(len(fired), 2)] if seen else "unknown"
-    told = f"{len(fired)} of {seen} known canaries fire" if seen else f"none of the {len(canaries)} canaries is known"
+    told = (
+        f"{len(fired)} of {seen} known canaries {'fires' if len(fired) == 1 else 'fire'}"
+        if seen
+        else f"none of the {len(canaries)} canaries is known"
+    )
     told += f" ({', '.join(fired)})" if fired else ""
     told += f"; unknown: {', '.join(blind)}" if blind and seen else ""
     return ShadowbanRisk(
@@ -70,7 +75,7 @@ def risk_of(canaries: Sequence[Canary]) -> ShadowbanRisk:
 
 def view_velocity(windows: Windows) -> Canary:
     """Fires when the median views of settled posts fell by more than 20 %."""
-    found = compare(known(windows.settled_recent, views), known(windows.settled_baseline, views))
+    found = compared(windows, views)
     if found.ratio is None:
         return _unknown("view_velocity", found)
     state: CanaryState = "fires" if found.ratio < 1 - VIEWS_DROP else "clean"
@@ -84,14 +89,14 @@ def view_velocity(windows: Windows) -> Canary:
 def comment_surface(windows: Windows, comments: Sequence[Comment] | None, owner: str) -> Canary:
     """Fires when first comments take over twice as long, or comments per view fell below half."""
     delay = _first_comment_delay(windows, comments, owner)
-    surface = compare(
-        known(windows.settled_recent, _comments_per_view), known(windows.settled_baseline, _comments_per_view)
-    )
+    surface = compared(windows, _comments_per_view)
     parts = [part for part in (_slower(delay), _smaller(surface)) if part is not None]
     inputs = _inputs(delay, "hours_to_first_comment_") | _inputs(surface, "comments_per_view_")
     if not parts:
-        reason = f"Not enough data. Time to the first comment: {delay.reason}. Comments per view: {surface.reason}."
-        return Canary(name="comment_surface", state="unknown", evidence=reason, inputs=inputs)
+        told = f"Not enough data. Time to the first comment: {delay.reason}. Comments per view: {surface.reason}."
+        if not (windows.settled_recent or windows.settled_baseline):
+            told = f"Not enough data: {surface.reason}."
+        return Canary(name="comment_surface", state="unknown", evidence=told, inputs=inputs)
     state: CanaryState = "fires" if any(fires for fires, _ in parts) else "clean"
     return Canary(name="comment_surface", state=state, evidence=" ".join(told for _, told in parts), inputs=inputs)
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pydantic import BaseModel, ConfigDict
 
 from shared.providers.records import Comment, Post
+from shared.providers.text import many
 
 MIN_RECENT = 3
 MIN_BASELINE = 5
@@ -111,7 +112,7 @@ def compare(
     now, before = median(recent), median(baseline)
     reason = _too_few(recent, baseline, least_recent, least_baseline)
     if reason is None and not before:
-        reason = "the baseline is zero"
+        reason = "the median before is zero, which nothing can be compared with"
     ratio = None if reason or now is None or not before else now / before
     return Comparison(
         recent=rounded(now),
@@ -128,7 +129,7 @@ def _too_few(recent: Sequence[float], baseline: Sequence[float], least_recent: i
         return "the figure is known of no post in either window"
     short = []
     if len(recent) < least_recent:
-        short.append(f"{len(recent)} recent posts with this figure, {least_recent} are needed")
+        short.append(f"{many(len(recent), 'recent post')} with this figure, {least_recent} are needed")
     if len(baseline) < least_baseline:
-        short.append(f"{len(baseline)} baseline posts with this figure, {least_baseline} are needed")
+        short.append(f"{many(len(baseline), 'baseline post')} with this figure, {least_baseline} are needed")
     return "; ".join(short) or None

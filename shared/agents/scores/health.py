@@ -11,7 +11,6 @@ from shared.agents.scores.figures import (
     MIN_BASELINE,
     Comparison,
     Figures,
-    compare,
     deviation,
     engagement_rate,
     is_owners,
@@ -23,8 +22,10 @@ from shared.agents.scores.figures import (
     views,
     whole,
 )
+from shared.agents.scores.left_out import compared
 from shared.agents.scores.windows import BASELINE_DAYS, RECENT_DAYS, Windows, windows_of
 from shared.providers.records import AccountData, Comment
+from shared.providers.text import many
 
 ScoreStatus = Literal["ok", "not_enough_data"]
 Inputs = dict[str, float | int | None]
@@ -71,10 +72,11 @@ def posting_cadence(windows: Windows) -> Score:
     inputs: Inputs = {"posts_recent": len(windows.recent), "posts_baseline": len(windows.baseline)}
     inputs |= {"baseline_days": days, "per_week_recent": rounded(now)}
     if days < LEAST_BASELINE_DAYS:
-        reach = f"the data reaches {days:g} of {BASELINE_DAYS} days back before the last {RECENT_DAYS}"
-        return _missing(basis, f"{reach}; {LEAST_BASELINE_DAYS} are needed", inputs)
+        reach = f"{RECENT_DAYS + days:g} days" if days else f"{RECENT_DAYS} days at most"
+        needed = RECENT_DAYS + LEAST_BASELINE_DAYS
+        return _missing(basis, f"the posts read go back {reach}, {needed} days are needed", inputs)
     if len(windows.baseline) < MIN_BASELINE:
-        return _missing(basis, f"{len(windows.baseline)} baseline posts, {MIN_BASELINE} are needed", inputs)
+        return _missing(basis, f"{many(len(windows.baseline), 'baseline post')}, {MIN_BASELINE} are needed", inputs)
     before = len(windows.baseline) * 7 / days
     inputs |= {"per_week_baseline": rounded(before), "ratio": rounded(now / before)}
     return Score(value=ratio_score(now / before), status="ok", basis=basis, inputs=inputs)
@@ -82,10 +84,8 @@ def posting_cadence(windows: Windows) -> Score:
 
 def engagement_trend(windows: Windows) -> Score:
     """The median engagement rate against the baseline; by likes per post where no post's rate is known."""
-    recent, baseline = windows.settled_recent, windows.settled_baseline
-    by_rate = compare(known(recent, engagement_rate), known(baseline, engagement_rate))
+    by_rate, by_likes = compared(windows, engagement_rate), compared(windows, likes)
     basis = "median of (likes + comments + shares) / views per post, recent against baseline"
-    by_likes = compare(known(recent, likes), known(baseline, likes))
     if by_rate.recent_count or by_rate.baseline_count or not (by_likes.recent_count or by_likes.baseline_count):
         return _from(by_rate, basis)
     return _from(by_likes, "median likes per post, recent against baseline (engagement per view is unknown)")
@@ -97,7 +97,7 @@ def reach_trend(windows: Windows) -> Score:
     recent, baseline = windows.settled_recent, windows.settled_baseline
     if (recent or baseline) and not known((*recent, *baseline), views):
         return _missing(basis, "views are unknown in this data", {"posts_with_views": 0})
-    return _from(compare(known(recent, views), known(baseline, views)), basis)
+    return _from(compared(windows, views), basis)
 
 
 def consistency(windows: Windows) -> Score:
@@ -107,7 +107,7 @@ def consistency(windows: Windows) -> Score:
     gaps = [(later - sooner) / timedelta(days=1) for sooner, later in pairwise(times)]
     inputs: Inputs = {"posts": len(times), "gaps": len(gaps)}
     if len(gaps) < LEAST_GAPS:
-        return _missing(basis, f"{len(times)} posts in 44 days, {LEAST_GAPS + 1} are needed", inputs)
+        return _missing(basis, f"{many(len(times), 'post')} in 44 days, {LEAST_GAPS + 1} are needed", inputs)
     if not mean(gaps):
         return _missing(basis, "all posts carry the same time", inputs)
     spread = deviation(gaps) / mean(gaps)
@@ -125,7 +125,9 @@ def reply_behaviour(account: AccountData) -> Score:
     inputs: Inputs = {"comments": len(asked), "reply_credit": credit}
     inputs["answered"] = sum(bool(comment.replied_by_owner) for comment in asked)
     if len(asked) < LEAST_COMMENTS:
-        return _missing(basis, f"{len(asked)} comments whose reply is known, {LEAST_COMMENTS} are needed", inputs)
+        return _missing(
+            basis, f"{many(len(asked), 'comment')} whose reply is known, {LEAST_COMMENTS} are needed", inputs
+        )
     share = credit / len(asked)
     return Score(value=whole(100 * min(1.0, share / FULL_MARKS_REPLIES)), status="ok", basis=basis, inputs=inputs)
 
@@ -150,7 +152,8 @@ def overall_score(scores: Mapping[str, Score]) -> Score:
     have = {name: value for name, value in values.items() if value is not None}
     inputs: Inputs = {"scores_known": len(have), "scores": len(WEIGHTS)}
     if len(have) < LEAST_SCORES:
-        return _missing(basis, f"{len(have)} of {len(WEIGHTS)} scores are known, {LEAST_SCORES} are needed", inputs)
+        told = f"{len(have)} of {len(WEIGHTS)} scores {'is' if len(have) == 1 else 'are'} known"
+        return _missing(basis, f"{told}, {LEAST_SCORES} are needed", inputs)
     total = sum(WEIGHTS[name] for name in have)
     value = sum(WEIGHTS[name] * score for name, score in have.items()) / total
     return Score(value=whole(value), status="ok", basis=basis, inputs=inputs | {"weight_known": total})

@@ -9,8 +9,10 @@ from typing import Literal
 
 from shared.agents.quoting import excerpt
 from shared.agents.scores.figures import Figures, engagement_rate, known, likes, median, rounded, views
+from shared.agents.scores.left_out import why_none_counts
 from shared.agents.scores.windows import newest_first, settled
 from shared.providers.records import AccountData, Post
+from shared.providers.text import many
 
 Metric = Literal["views", "likes"]
 GroupKind = Literal["duration", "hour", "weekday", "hashtag"]
@@ -82,13 +84,20 @@ def performance_of(account: AccountData, *, window_days: int = 90, top_n: int = 
         middle = median(known(measured, of))
         if len(measured) >= LEAST_POSTS and middle:
             return _performance(measured, metric, middle, top_n)
-    most = max(len(known(posts, of)) for of in _METRICS.values())
-    reason = f"{most} settled posts with known views or likes in {window_days} days, {LEAST_POSTS} are needed"
-    if most >= LEAST_POSTS:
-        reason = "the median of views and likes is zero"
+    reason = _why_nothing(account, posts, window_days)
     return Performance(
         metric=None, posts_analysed=len(posts), median_metric=None, median_engagement_rate=None, reason=reason
     )
+
+
+def _why_nothing(account: AccountData, posts: Sequence[Post], window_days: int) -> str:
+    """What is missing for a median to compare with."""
+    if not posts:
+        return why_none_counts(account.posts, account.as_of, window_days)
+    most = max(len(known(posts, of)) for of in _METRICS.values())
+    if most >= LEAST_POSTS:
+        return "the median of views and likes is zero"
+    return f"{many(most, 'settled post')} with known views or likes in {window_days} days, {LEAST_POSTS} are needed"
 
 
 _METRICS: dict[Metric, Callable[[Post], float | None]] = {"views": views, "likes": likes}

@@ -25,8 +25,10 @@ from shared.agents.scores.figures import (
     rounded,
     views,
 )
+from shared.agents.scores.left_out import why_none_counts
 from shared.agents.scores.windows import newest_first, settled
 from shared.providers.records import AccountData, Comment, Post
+from shared.providers.text import many
 
 LEAST_POSTS = 10
 LEAST_IN_SEGMENT = 3
@@ -62,6 +64,13 @@ class Segment(Figures):
     active_hours: tuple[int, ...]
 
 
+class CommonHashtag(Figures):
+    """A hashtag on more than 80 % of the posts, such as the brand's own: it tells no groups apart."""
+
+    hashtag: str
+    posts: int
+
+
 class Segments(Figures):
     """The segments, largest first, and the posts that belong to none. `reason`: why there are none."""
 
@@ -69,6 +78,7 @@ class Segments(Figures):
     engagement_basis: Literal["likes_comments_shares", "likes"] | None
     segments: tuple[Segment, ...] = ()
     unclustered_posts: int = 0
+    common_hashtags: tuple[CommonHashtag, ...] = ()
     reason: str | None = None
 
 
@@ -78,13 +88,33 @@ def segments_of(account: AccountData, *, window_days: int = 180, most_segments: 
     fresh = [post for post in account.posts if since < post.published_at <= account.as_of]
     posts = newest_first(settled(fresh, account.as_of))
     if len(posts) < LEAST_POSTS:
-        reason = f"{len(posts)} settled posts in {window_days} days, {LEAST_POSTS} are needed"
+        told = f"{many(len(posts), 'settled post')} in {window_days} days, {LEAST_POSTS} are needed"
+        reason = told if posts else why_none_counts(account.posts, account.as_of, window_days)
         return Segments(posts_analysed=len(posts), engagement_basis=None, reason=reason)
-    clusters = _clusters(posts)[:most_segments]
+    clusters, common = _clusters(posts)[:most_segments], common_hashtags(posts)
     if not clusters:
-        reason = f"no hashtags occur together on {LEAST_IN_SEGMENT} posts or more"
-        return Segments(posts_analysed=len(posts), engagement_basis=None, unclustered_posts=len(posts), reason=reason)
-    return _measured(posts, clusters, account.comments or (), account.profile.handle)
+        found = Segments(posts_analysed=len(posts), engagement_basis=None, unclustered_posts=len(posts))
+        return found.model_copy(update={"common_hashtags": common, "reason": _why_no_group(posts, common)})
+    measured = _measured(posts, clusters, account.comments or (), account.profile.handle)
+    return measured.model_copy(update={"common_hashtags": common})
+
+
+def common_hashtags(posts: Sequence[Post]) -> tuple[CommonHashtag, ...]:
+    """The hashtags on so many posts that they tell no groups apart, most posts first."""
+    carried = Counter(tag for post in posts for tag in topic_tags(post))
+    common = [tag for tag in carried if carried[tag] > COMMON_SHARE * len(posts)]
+    most_first = sorted(common, key=lambda tag: (-carried[tag], tag))
+    return tuple(CommonHashtag(hashtag=excerpt(tag, 60), posts=carried[tag]) for tag in most_first)
+
+
+def _why_no_group(posts: Sequence[Post], common: Sequence[CommonHashtag]) -> str:
+    if not any(post.hashtags for post in posts):
+        return f"none of the {len(posts)} posts carries a hashtag"
+    told = f"no group of hashtags is on {LEAST_IN_SEGMENT} posts or more"
+    if not common:
+        return told
+    first = common[0]
+    return f"{told} but what nearly all posts carry, such as #{first.hashtag} ({first.posts} of {len(posts)})"
 
 
 def _measured(posts: Sequence[Post], clusters: Sequence[_Cluster], comments: Sequence[Comment], owner: str) -> Segments:

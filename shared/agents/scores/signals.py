@@ -26,12 +26,14 @@ from shared.agents.scores.figures import (
     views,
 )
 from shared.agents.scores.health import Inputs
+from shared.agents.scores.left_out import why_none_counts
 from shared.agents.scores.windows import newest_first, settled
 from shared.providers.records import AccountData, Post
 
 SignalState = Literal["trip", "clean", "unknown"]
 Verdict = Literal["suppression_likely", "watch", "clear", "unknown"]
 
+SIGNALS = ("view_collapse", "for_you_share", "search_visibility", "engagement_z")
 RECENT_POSTS = 5
 BASELINE_POSTS = 30
 LEAST_BASELINE_POSTS = 10
@@ -91,6 +93,9 @@ def _is_fresh(post: Post, as_of: datetime) -> bool:
 def signals_of(account: AccountData) -> tuple[Signal, ...]:
     """The four signals, always in the same order."""
     series = series_of(account)
+    if not (series.recent or series.baseline):
+        why = compare((), ()).model_copy(update={"reason": why_none_counts(account.posts, account.as_of, None)})
+        return tuple(_unknown(name, why) for name in SIGNALS)
     return (view_collapse(series), for_you_share(series), search_visibility(series), engagement_z(series))
 
 
@@ -176,7 +181,7 @@ def _reading(signals: Sequence[Signal]) -> str:
     if state.get("view_collapse") == "unknown":
         return "Whether views fell against the account's own baseline is unknown."
     if state.get("view_collapse") != "trip":
-        return "Views hold against the account's own baseline."
+        return "Views have not collapsed against the account's own baseline."
     if state.get("engagement_z") == "trip":
         return "Views and engagement per view fell together: weaker content explains this as well as suppression does."
     if state.get("engagement_z") == "clean":

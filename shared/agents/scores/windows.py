@@ -15,13 +15,14 @@ SETTLED_AFTER = timedelta(hours=48)  # counts of a younger post are still moving
 
 @dataclass(frozen=True, slots=True)
 class Windows:
-    """The two windows, counted back from `as_of`: `(as_of - 14 d, as_of]`, and the 30 days before it.
+    """The two windows of `posts`, counted back from `as_of`: `(as_of - 14 d, as_of]`, and the 30 days before it.
 
     `baseline_days` is how many of the 30 days the data reaches back over: a new account, or a file of only its newest
     posts, reaches less far.
     """
 
     as_of: datetime
+    posts: tuple[Post, ...]
     recent: tuple[Post, ...]
     baseline: tuple[Post, ...]
     baseline_days: float
@@ -41,6 +42,7 @@ def windows_of(account: AccountData) -> Windows:
     baseline_from = recent_from - timedelta(days=BASELINE_DAYS)
     return Windows(
         as_of=account.as_of,
+        posts=account.posts,
         recent=tuple(post for post in account.posts if recent_from < post.published_at <= account.as_of),
         baseline=tuple(post for post in account.posts if baseline_from < post.published_at <= recent_from),
         baseline_days=_reach_days(account.posts, recent_from),
