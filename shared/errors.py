@@ -20,6 +20,7 @@
     │   ├── ModelRequestError       the request itself was refused (code bug, capability, key)
     │   ├── LostTooOftenError       a step whose executor dies each time
     │   ├── StepTimedOutError       a step took longer than its definition allows
+    │   ├── SubWorkflowFailedError  the run that a step has started failed, or could not be started
     │   ├── ItemsFailedError        items of a for_each step failed, and its join does not allow that
     │   ├── NotEnoughSettingsError  a mode needs a setting that is missing
     │   ├── ApprovalRejectedError   a person said no at a gate
@@ -208,6 +209,12 @@ class StepTimedOutError(TerminalError):
     """The step is not done `timeout_s` after it first began: its definition allows no more."""
 
     code = "timed_out"
+
+
+class SubWorkflowFailedError(TerminalError):
+    """The run that a step has started did not succeed, or could not be started."""
+
+    code = "sub_workflow_failed"
 
 
 class ItemsFailedError(TerminalError):

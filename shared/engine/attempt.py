@@ -28,6 +28,7 @@ class Attempt:
     started: float
     retry: RetryPolicy = ENGINES_OWN
     on_failure: OnFailure = "fail"
+    is_inside: bool = False  # of a run that a step of another one waits for
 
 
 def left_behind(workspace_id: UUID, step: Any) -> Attempt:
@@ -40,5 +41,6 @@ def left_behind(workspace_id: UUID, step: Any) -> Attempt:
         number=step.attempt,
         failures=step.failures,
         agent_run_id=step.agent_run_id,
+        is_inside=step.is_inside,
         started=time.monotonic(),
     )

@@ -10,12 +10,16 @@ from uuid import UUID
 from shared.core.canonical import JsonObject
 from shared.core.status import RunStatus
 from shared.engine.attempt import Attempt
+from shared.engine.parents import parent_moves, wake_parent
 from shared.engine.read_run import no_run, shown
 from shared.engine.relay import WakeUp, wake_steps
 from shared.engine.rooms import Rooms
 from shared.engine.settle_step import cancel_attempt
 from shared.errors import ConflictError
 from shared.store.session import Step
+
+ENGINE = "the engine"
+NOBODY_WAITS = "the step that waited for it has ended"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,18 +37,33 @@ def cancel_run(ask: Ask, rooms: Rooms) -> JsonObject:
 
     Raises `NotFoundError`, and `ConflictError` if the run has ended otherwise.
     """
+    end_run(ask, rooms)
+    return _told(ask, rooms, also_ended=RunStatus.CANCELLED)
+
+
+def end_run(ask: Ask, rooms: Rooms) -> None:
+    """Cancels a run and the runs inside of it. One that has ended is left as it is."""
     told = f"cancelled by {ask.subject}" + (f": {ask.reason}" if ask.reason else "")
     values = {"run_id": ask.run_id, "cancelled_by": ask.subject, "reason": ask.reason, "told": told}
     moves: list[Step] = [
         ("lock_run", {"run_id": ask.run_id}),
         ("cancel_run", values),
         ("close_gates", {"run_id": ask.run_id}),
+        *parent_moves(ask.run_id, rooms),
     ]
-    rows = rooms.store.move_all(ask.workspace_id, moves)[1]
+    _, rows, *_, woken = rooms.store.move_all(ask.workspace_id, moves)
+    wake_parent(ask.workspace_id, woken, rooms)
     for step in (rows[0].at_work if rows else None) or ():
         if step["is_lost"]:
             cancel_attempt(_lost_attempt(ask, step), rooms, is_lost=True)
-    return _told(ask, rooms, also_ended=RunStatus.CANCELLED)
+    end_orphans(ask.workspace_id, ask.run_id, rooms)
+
+
+def end_orphans(workspace_id: UUID, run_id: UUID, rooms: Rooms) -> None:
+    """Cancels the runs inside of this one that nobody waits for any more. If this is lost, each of them finds out for
+    itself before its next step."""
+    for run in rooms.store.move(workspace_id, "orphaned_runs", run_id=run_id):
+        end_run(Ask(workspace_id, run.id, ENGINE, NOBODY_WAITS), rooms)
 
 
 def _lost_attempt(ask: Ask, step: JsonObject) -> Attempt:
@@ -55,7 +74,8 @@ def _lost_attempt(ask: Ask, step: JsonObject) -> Attempt:
         key=step["key"],
         number=step["attempt"],
         failures=step["failures"],
-        agent_run_id=UUID(step["agent_run_id"]),
+        agent_run_id=None if step["agent_run_id"] is None else UUID(step["agent_run_id"]),
+        is_inside=True,
         started=time.monotonic(),
     )
 

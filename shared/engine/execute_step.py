@@ -16,6 +16,7 @@ from uuid import UUID
 
 from shared.core.status import StepStatus
 from shared.engine.attempt import left_behind
+from shared.engine.control import ENGINE, NOBODY_WAITS, Ask, end_run
 from shared.engine.gates import see_to_gate
 from shared.engine.relay import WakeUp, wake_steps
 from shared.engine.rooms import Rooms
@@ -77,6 +78,9 @@ def _is_cancelled(task: StepTask, step: Any, rooms: Rooms) -> bool:
 
 def _not_now(task: StepTask, step: Any, rooms: Rooms) -> StepOutcome:
     """Already final, or its run is: done. Held back or leased: a task is made for when that ends."""
+    if step.is_orphan:
+        end_run(Ask(task.workspace_id, task.run_id, ENGINE, NOBODY_WAITS), rooms)
+        return StepOutcome.CANCELLED
     if step.is_left_over:
         return StepOutcome(close_left_over(task.workspace_id, step, rooms))
     if step.is_to_cancel and _is_cancelled(task, step, rooms):

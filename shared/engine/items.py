@@ -45,14 +45,14 @@ def is_whole(step: Any) -> bool:
 def spread(attempt: Attempt, step: Any, items: Sequence[Json], room: int, rooms: Rooms) -> Spread | None:
     """Makes a step of each item, all or none, and wakes the first of them, but for `room` that are followed here. None
     if the step is not ours any more, or its run has ended."""
-    rows = [{"id": str(new_id()), "item": item} for item in items]
+    made_of = [{"id": str(new_id()), "item": item} for item in items]
     parallel = step.definition.get("max_parallel", PARALLEL)
-    follow = [UUID(row["id"]) for row in rows[: min(room, parallel)]]
+    follow = [UUID(str(row["id"])) for row in made_of[: min(room, parallel)]]
     values = {
         "run_id": attempt.run_id,
         "step_id": attempt.step_id,
         "attempt": attempt.number,
-        "items": as_jsonb(rows),
+        "items": as_jsonb(made_of),
         "max_parallel": parallel,
         "definition": as_jsonb(of_one_item(step.definition)),
         "sources": as_jsonb(step.definition["item_sources"]),
@@ -60,7 +60,11 @@ def spread(attempt: Attempt, step: Any, items: Sequence[Json], room: int, rooms:
     }
     moves: list[Step] = [("lock_run", {"run_id": attempt.run_id}), ("spread_step", values)]
     moves += [("load_step", {"run_id": attempt.run_id, "step_id": step_id}) for step_id in follow]
-    _, made, *loaded = rooms.store.move_all(attempt.workspace_id, moves)
+    if "budget_usd" in step.definition:
+        moves.append(("lock_spending", {"workspace_id": attempt.workspace_id}))
+        moves.append(("cap_run", {"run_id": attempt.run_id, "has_step_caps": True}))
+    _, made, *rows = rooms.store.move_all(attempt.workspace_id, moves)
+    loaded = rows[: len(follow)]
     if not made:
         return None
     following = [found for one in loaded for found in one if found.can_claim]

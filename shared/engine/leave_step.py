@@ -9,6 +9,7 @@ from uuid import UUID
 
 from shared.core.conditions import Hears, Skip
 from shared.core.definitions import OnFailure
+from shared.engine.parents import parent_moves, wake_parent
 from shared.engine.relay import wake_steps
 from shared.engine.rooms import Rooms
 from shared.engine.start_run import wake_ups
@@ -27,15 +28,15 @@ class Left:
 
 def leave_step(
     workspace_id: UUID, failure: dict[str, Any], on_failure: OnFailure, closing: Sequence[Step], rooms: Rooms
-) -> bool:
-    """Fails a step, as `failure` says (the values of fail_step), and lets its run go on. False if it was not ours.
-    `closing` is sent with it."""
+) -> list[list[Any]]:
+    """Fails a step, as `failure` says (the values of fail_step), and lets its run go on. The rows of each statement:
+    the second's are none if the step was not ours. `closing` is sent behind it."""
     values = {**failure, "is_failure": True, "hears": HEARS[on_failure], "grace_s": rooms.settings.sweep_grace_s}
     moves: list[Step] = [("lock_run", {"run_id": failure["run_id"]}), ("leave_step", values), *closing]
-    rows = rooms.store.move_all(workspace_id, moves)[1]
-    for row in rows:
+    found = rooms.store.move_all(workspace_id, moves)
+    for row in found[1]:
         wake_steps(rooms, wake_ups(workspace_id, failure["run_id"], row.ready))
-    return bool(rows)
+    return found
 
 
 def skip_steps(
@@ -45,8 +46,12 @@ def skip_steps(
     moves: list[Step] = [("lock_run", {"run_id": run_id})]
     moves += [("leave_step", _skipped(run_id, step, skip, rooms)) for step, skip in skips]
     moves += [("load_step", {"run_id": run_id, "step_id": step_id}) for step_id in follow]
+    is_inside = skips[0][0].is_inside
+    moves += parent_moves(run_id, rooms) if is_inside else []
     _, *rows = rooms.store.move_all(workspace_id, moves)
-    done, loaded = rows[: len(skips)], rows[len(skips) :]
+    if is_inside:
+        wake_parent(workspace_id, rows[-1], rooms)
+    done, loaded = rows[: len(skips)], rows[len(skips) : len(skips) + len(follow)]
     following = [step for found in loaded for step in found if step.can_claim]
     here = {step.id for step in following}
     ready = [wake for move in done if move for wake in wake_ups(workspace_id, run_id, move[0].ready)]

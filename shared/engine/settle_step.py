@@ -20,6 +20,7 @@ from shared.core.scrub import scrubbed
 from shared.engine.attempt import Attempt, Ended, left_behind
 from shared.engine.leave_step import leave_step
 from shared.engine.money import ask_for_money
+from shared.engine.parents import parent_moves, wake_parent
 from shared.engine.relay import WakeUp, wake_steps
 from shared.engine.retries import class_of, counts, may_try_again, retry_delay_s
 from shared.engine.rooms import Rooms
@@ -73,11 +74,14 @@ def succeed_together(successes: Sequence[Success], follow: Sequence[UUID], rooms
     steps += [("succeed_step", _success(success, rooms)) for success in successes]
     steps += [("load_step", {"run_id": run_id, "step_id": step_id}) for step_id in follow]
     steps += [("propose_effects", _proposals(success)) for success in successes if success.proposed]
+    steps += parent_moves(run_id, rooms) if successes[0].attempt.is_inside else []
     _, *rows = rooms.store.move_all(workspace_id, steps)
     settled, loaded = rows[: len(successes)], rows[len(successes) : len(successes) + len(follow)]
     for success, move in zip(successes, settled, strict=True):
         if move:
             _compare_costs(success.attempt, move[0].cost_usd, success.result.cost_usd)
+    if successes[0].attempt.is_inside:
+        wake_parent(workspace_id, rows[-1], rooms)
     following = [step for found in loaded for step in found if step.can_claim]
     here = {step.id for step in following}
     ready = [wake for move in settled if move for wake in wake_ups(workspace_id, run_id, move[0].ready)]
@@ -183,12 +187,15 @@ def _tries(attempt: Attempt, wrong: EngineError) -> int:
 
 def _fail(attempt: Attempt, wrong: EngineError, end: AgentRunEnd | None, rooms: Rooms) -> Ended:
     failure, closing = _failure(attempt, wrong, end, rooms.settings), _left_open(attempt)
+    closing += parent_moves(attempt.run_id, rooms) if attempt.is_inside else []
     if attempt.on_failure == "fail":
         moves: list[Step] = [("lock_run", {"run_id": attempt.run_id}), ("fail_step", failure), *closing]
-        is_done = bool(rooms.store.move_all(attempt.workspace_id, moves)[1])
+        found = rooms.store.move_all(attempt.workspace_id, moves)
     else:
-        is_done = leave_step(attempt.workspace_id, failure, attempt.on_failure, closing, rooms)
-    return "failed" if is_done else cancel_attempt(attempt, rooms, end=end)
+        found = leave_step(attempt.workspace_id, failure, attempt.on_failure, closing, rooms)
+    if attempt.is_inside:
+        wake_parent(attempt.workspace_id, found[-1], rooms)
+    return "failed" if found[1] else cancel_attempt(attempt, rooms, end=end)
 
 
 def _left_open(attempt: Attempt) -> list[Step]:
@@ -223,8 +230,11 @@ def cancel_attempt(
         "is_lost": is_lost,
     }
     moves: list[Step] = [("lock_run", {"run_id": attempt.run_id}), ("cancel_step", values), *_left_open(attempt)]
-    rows = rooms.store.move_all(attempt.workspace_id, moves)[1]
-    return "cancelled" if rows else "not_ours"
+    moves += parent_moves(attempt.run_id, rooms) if attempt.is_inside else []
+    found = rooms.store.move_all(attempt.workspace_id, moves)
+    if attempt.is_inside:
+        wake_parent(attempt.workspace_id, found[-1], rooms)
+    return "cancelled" if found[1] else "not_ours"
 
 
 def _failure(attempt: Attempt, wrong: EngineError, end: AgentRunEnd | None, settings: Settings) -> dict[str, Any]:

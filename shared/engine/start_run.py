@@ -49,6 +49,15 @@ class Fork:
 
 
 @dataclass(frozen=True, slots=True)
+class Parent:
+    """The step of another run that starts this one and waits for it. `depth`: how many runs this one is inside of."""
+
+    run_id: UUID
+    step_id: UUID
+    depth: int
+
+
+@dataclass(frozen=True, slots=True)
 class RunRequest:
     """A run to start. `brief` is what its steps see as `brief.x`; `idempotency_key` makes asking twice harmless."""
 
@@ -62,6 +71,7 @@ class RunRequest:
     budget_usd: Decimal | None = None
     idempotency_key: str | None = None
     fork: Fork | None = None
+    parent: Parent | None = None
 
     @property
     def digest(self) -> str:
@@ -90,17 +100,22 @@ def start_run(request: RunRequest, rooms: Rooms) -> StartedRun:
 
     Raises `ConflictError` if the key was used for another request.
     """
-    values = _values(request, rooms)
-    moves: list[Step] = [("lock_starts", {"workspace_id": request.workspace_id}), ("start_run", values)]
-    if request.budget_usd is not None or request.brief_id is not None or request.definition.has_step_caps:
-        capped = {"run_id": values["run_id"], "has_step_caps": request.definition.has_step_caps}
-        moves += [("lock_spending", {"workspace_id": request.workspace_id}), ("cap_run", capped)]
-    _, rows, *_ = rooms.store.move_all(request.workspace_id, moves)
+    _, rows, *_ = rooms.store.move_all(request.workspace_id, starting(request, rooms))
     if not rows:
         return _started_before(request, rooms)
     (run,) = rows
     wake_steps(rooms, wake_ups(request.workspace_id, run.id, run.ready))
     return StartedRun(run_id=run.id, started_at=run.started_at, is_new=True)
+
+
+def starting(request: RunRequest, rooms: Rooms) -> list[Step]:
+    """The statements that start the run, for one transaction. The second one's row is the run, with what is to wake."""
+    values = _values(request, rooms)
+    moves: list[Step] = [("lock_starts", {"workspace_id": request.workspace_id}), ("start_run", values)]
+    if request.budget_usd is not None or request.brief_id is not None or request.definition.has_step_caps:
+        capped = {"run_id": values["run_id"], "has_step_caps": request.definition.has_step_caps}
+        moves += [("lock_spending", {"workspace_id": request.workspace_id}), ("cap_run", capped)]
+    return moves
 
 
 def wake_ups(workspace_id: UUID, run_id: UUID, ready: list[list[Any]] | None) -> list[WakeUp]:
@@ -137,6 +152,9 @@ def _values(request: RunRequest, rooms: Rooms) -> dict[str, Any]:
         "fork_kind": fork.kind if fork else None,
         "forked_from_run_id": fork.run_id if fork else None,
         "forked_at_steps": as_jsonb(list(fork.at_steps)) if fork else None,
+        "parent_run_id": request.parent.run_id if request.parent else None,
+        "parent_step_id": request.parent.step_id if request.parent else None,
+        "depth": request.parent.depth if request.parent else 0,
         "created_by": request.created_by,
         "idempotency_key": request.idempotency_key,
         "request_digest": request.digest,

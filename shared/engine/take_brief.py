@@ -15,12 +15,20 @@ from shared.core.definitions import WorkflowDef, WorkflowStepDef
 from shared.core.ids import new_id
 from shared.engine.rooms import Rooms
 from shared.engine.start_run import RunRequest, StartedRun, start_run
-from shared.errors import ConflictError, InvalidInputError, NotEnoughSettingsError, NotFoundError
+from shared.errors import (
+    ConflictError,
+    InvalidDefinitionError,
+    InvalidInputError,
+    NotEnoughSettingsError,
+    NotFoundError,
+)
 from shared.providers.tiktok import check_account, normal_handle
 from shared.store.connection import ConstraintError
 from shared.store.documents import as_jsonb
 from shared.workflows.check import OWN_FIELDS, check_brief, check_definition
 from shared.workflows.seeded import SEEDED_WORKFLOWS
+
+DEEPEST_RUN = 5  # runs inside of runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,8 +187,31 @@ def _started(
     return start_run(request, rooms)
 
 
+def check_inner(definition: WorkflowDef, workspace_id: UUID, rooms: Rooms) -> None:
+    """The workflows that a definition runs are there, none of them runs it again, and they go not too deep. Raises
+    `InvalidDefinitionError`."""
+    for step in definition.steps:
+        if step.workflow is not None:
+            try:
+                _check_depth(step.workflow, (definition.slug,), workspace_id, rooms)
+            except InvalidInputError as wrong:
+                raise InvalidDefinitionError(step.key, "workflow", wrong.problem) from wrong
+
+
+def _check_depth(slug: str, outer: tuple[str, ...], workspace_id: UUID, rooms: Rooms) -> None:
+    way = " -> ".join((*outer, slug))
+    if slug in outer:
+        raise InvalidInputError("workflow", f"runs itself: {way}")
+    if len(outer) > DEEPEST_RUN:
+        raise InvalidInputError("workflow", f"runs go {DEEPEST_RUN} deep inside of each other, at most: {way}")
+    inner = definition_of(slug, workspace_id, rooms, field="workflow")
+    for name in dict.fromkeys(step.workflow for step in inner.steps if step.workflow is not None):
+        _check_depth(name, (*outer, slug), workspace_id, rooms)
+
+
 def store_workflow(definition: WorkflowDef, caller: Caller, rooms: Rooms) -> str:
     """Stores a checked definition and returns its digest. A version is never overwritten with other content."""
+    check_inner(definition, caller.workspace_id, rooms)
     try:
         rows = rooms.store.move(
             caller.workspace_id,

@@ -21,9 +21,10 @@ from uuid import UUID
 from shared.agents.base import AgentResult, AgentRunEnd
 from shared.core.canonical import JsonObject
 from shared.core.conditions import Skip
-from shared.core.definitions import APPROVAL_NODE, SYNTHESIS_NODE, RetryPolicy
+from shared.core.definitions import APPROVAL_NODE, SYNTHESIS_NODE, WORKFLOW_NODE, RetryPolicy
 from shared.core.ids import new_id
 from shared.engine.attempt import ENGINES_OWN, Attempt, Ended
+from shared.engine.control import end_orphans
 from shared.engine.gates import pass_gate
 from shared.engine.items import collected, is_whole, spread
 from shared.engine.leave_step import skip_steps
@@ -32,6 +33,7 @@ from shared.engine.run_agent import Found, run_agent
 from shared.engine.settle_step import Success, fail_or_retry, succeed_together
 from shared.engine.step_input import Ready, decided
 from shared.engine.step_log import StepLog
+from shared.engine.sub_run import run_sub_workflow
 from shared.errors import EngineError, FenceLostError, ItemsFailedError, TerminalError, TransientError
 from shared.store.connection import ConstraintError
 from shared.store.documents import as_jsonb
@@ -154,6 +156,7 @@ class Work:
             number=claimed[0].attempt,
             failures=step.failures,
             agent_run_id=agent_run_id,
+            is_inside=step.is_inside,
             on_failure=step.definition.get("on_failure", "fail"),
             retry=RetryPolicy(**step.definition["retry"]) if "retry" in step.definition else ENGINES_OWN,
             started=time.monotonic(),
@@ -182,6 +185,8 @@ class Work:
             return pass_gate(attempt, step, given, self._rooms), None
         if is_whole(step):
             return self._for_each(step, attempt, given), None
+        if step.agent_name == WORKFLOW_NODE:
+            return run_sub_workflow(attempt, step, given, self._rooms), None
         return await run_agent(attempt, step, given, self._rooms)
 
     def _for_each(self, step: Any, attempt: Attempt, given: JsonObject) -> Found | Ended:
@@ -204,7 +209,10 @@ class Work:
         if isinstance(found, FenceLostError):
             log.warning("step.fence_lost: %s attempt %d was taken over", attempt.key, attempt.number)
             return "not_ours"
-        return fail_or_retry(attempt, found, end, self._rooms)
+        ended = fail_or_retry(attempt, found, end, self._rooms)
+        if ended == "failed":
+            end_orphans(self._workspace_id, self._run_id, self._rooms)
+        return ended
 
     def _settle_soon(self, step: Any, success: Success) -> None:
         """Steps that end in one turn of the loop are settled together."""
@@ -240,5 +248,5 @@ class Work:
 
 
 def _new_agent_run(step: Any) -> UUID | None:
-    """A gate is no agent, and has no agent run (C011); nor has a step that stands for all items of a list."""
-    return None if step.agent_name == APPROVAL_NODE or is_whole(step) else new_id()
+    """A gate is no agent, and has no agent run (C011); nor has what stands for all items of a list, or for a run."""
+    return None if step.agent_name in (APPROVAL_NODE, WORKFLOW_NODE) or is_whole(step) else new_id()

@@ -63,8 +63,6 @@ def _check_names(step: WorkflowStepDef, known: set[str]) -> None:
     if step.agent_name not in AGENT_REGISTRY and step.agent_name not in BUILT_IN:
         allowed = ", ".join([*sorted(AGENT_REGISTRY), *sorted(BUILT_IN)])
         raise InvalidDefinitionError(step.key, "agent_name", f"unknown agent: {step.agent_name}; there are: {allowed}")
-    if step.agent_name == WORKFLOW_NODE:
-        raise InvalidDefinitionError(step.key, "agent_name", "sub-workflows are not available yet")
     for name in step.depends_on:
         if name not in known:
             raise InvalidDefinitionError(step.key, DEPENDS_ON, f"names no step {name!r}")
@@ -106,6 +104,7 @@ def check_brief(definition: WorkflowDef, brief: Mapping[str, Any], fields: Itera
     taken: set[str] = {name for step in definition.steps for name in _read_from_brief(step, keys)}
     takes_any = False
     for step in definition.steps:
+        takes_any = takes_any or step.workflow is not None  # what the inner run takes is checked when it starts
         if step.agent_name not in AGENT_REGISTRY:
             continue
         model = AGENT_REGISTRY[step.agent_name].Input

@@ -8,7 +8,14 @@ from functools import cached_property
 
 from shared.agents.registry import AGENT_REGISTRY
 from shared.core.conditions import Named, named_in
-from shared.core.definitions import APPROVAL_NODE, SENTINELS, SYNTHESIS_NODE, WorkflowDef, WorkflowStepDef
+from shared.core.definitions import (
+    APPROVAL_NODE,
+    SENTINELS,
+    SYNTHESIS_NODE,
+    WORKFLOW_NODE,
+    WorkflowDef,
+    WorkflowStepDef,
+)
 from shared.core.graph import Ancestors
 from shared.core.inputs import BRIEF, ITEM, BadPathError, is_alone, references_in
 from shared.errors import InvalidDefinitionError, retryable_classes
@@ -21,12 +28,14 @@ DEPENDS_ON = "depends_on"
 class Before:
     """Which steps are there, and which come before which."""
 
+    slug: str
     steps: Mapping[str, WorkflowStepDef]
     depends_on: Mapping[str, frozenset[str]]
 
     @classmethod
     def of(cls, definition: WorkflowDef) -> Before:
         return cls(
+            definition.slug,
             {step.key: step for step in definition.steps},
             {step.key: frozenset(step.depends_on) for step in definition.steps},
         )
@@ -48,8 +57,7 @@ def check_flow(step: WorkflowStepDef, before: Before) -> None:
     _check_retry(step)
     _check_when(step, before)
     _check_for_each(step, before)
-    if step.workflow is not None:
-        raise InvalidDefinitionError(step.key, "workflow", "is not available yet")
+    _check_workflow(step, before)
 
 
 def _check_retry(step: WorkflowStepDef) -> None:
@@ -104,6 +112,14 @@ def _check_for_each(step: WorkflowStepDef, before: Before) -> None:
             check_field(step, "for_each", reference.text, before.steps[reference.root], reference.first_field)
 
 
+def _check_workflow(step: WorkflowStepDef, before: Before) -> None:
+    if (step.agent_name == WORKFLOW_NODE) != (step.workflow is not None):
+        told = f"is for a step whose agent is {WORKFLOW_NODE}, and names the workflow that it runs"
+        raise InvalidDefinitionError(step.key, "workflow", told)
+    if step.workflow == before.slug:
+        raise InvalidDefinitionError(step.key, "workflow", "runs itself")
+
+
 def check_field(step: WorkflowStepDef, where: str, path: str, source: WorkflowStepDef, field: str) -> None:
     """Raises if `path` reads a field that the step `source` does not put out."""
     fields = _fields_of(source)
@@ -117,6 +133,8 @@ def _fields_of(source: WorkflowStepDef) -> set[str]:
     """The fields of what a step puts out; none if that is not known."""
     if source.for_each is not None:
         return {"items", "failed", "count"}
+    if source.agent_name == WORKFLOW_NODE:
+        return {"run_id", "status", "report_md", "outputs"}
     if source.agent_name == SYNTHESIS_NODE:
         return {"report_md"}
     if source.agent_name == APPROVAL_NODE:

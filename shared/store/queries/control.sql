@@ -354,10 +354,10 @@ select key, avg(cost_usd) as cost_usd
  group by key;
 
 -- name: runs_to_redrive
--- Failed runs, newest first, but those that were restarted or redriven already.
+-- Failed runs, newest first, but those that were restarted or redriven already, and those inside of others.
 select r.id, r.workflow_slug, r.error_class
   from tiktok_workflow_runs r
- where r.status = 'failed'
+ where r.status = 'failed' and r.parent_run_id is null
    and (:workflow_slug::text is null or r.workflow_slug = :workflow_slug::text)
    and (:error_class::text is null or r.error_class = :error_class::text)
    and not exists (select from tiktok_workflow_runs f

@@ -150,3 +150,101 @@ with run as (
 )
 select (select jsonb_agg(jsonb_build_array(made.id, made.attempt)) from made where made.status = 'queued') as ready
   from step;
+
+-- name: parent_of_sub_run
+-- What a run inside of another one has from it. What is left of a cap of the outer run bounds the inner one.
+select r.depth, r.brief_id, r.created_by, r.trigger_type, r.trigger_event_id,
+       (select greatest(c.cap_usd - c.used_usd, 0) from tiktok_caps c
+         where c.workspace_id = r.workspace_id and c.scope = 'run' and c.scope_id = r.id::text) as left_usd
+  from tiktok_workflow_runs r where r.id = :run_id::uuid;
+
+-- name: sub_run_of_step
+-- The run that a step has started, with what its last steps have put out. No row: it has started none yet.
+select r.id, r.status, r.workflow_slug, r.report_md, r.error_class, r.error_message,
+       (select jsonb_object_agg(s.key, coalesce(a.output_jsonb, s.output_jsonb))
+          from tiktok_workflow_steps s
+          left join tiktok_agent_runs a on a.workspace_id = s.workspace_id and a.id = s.agent_run_id
+         where s.workspace_id = r.workspace_id and s.workflow_run_id = r.id and s.successors = '{}'
+           and s.status = 'succeeded') as outputs
+  from tiktok_workflow_runs r where r.idempotency_key = :idempotency_key::text;
+
+-- name: earlier_sub_run
+-- The newest run that a step of an earlier run had started: its journals may answer for the one that is started now.
+select r.id from tiktok_workflow_steps e
+  join tiktok_workflow_runs r on r.workspace_id = e.workspace_id and r.parent_run_id = e.workflow_run_id
+                             and r.parent_step_id = e.id
+ where e.id = :step_id::uuid order by r.started_at desc limit 1;
+
+-- name: wait_for_sub_run
+-- A claimed step has started a run: it holds no lease until that has ended. If it has by now, the step is queued again.
+with run as (
+    select workspace_id, id, version from tiktok_workflow_runs where id = :run_id::uuid and status = 'running'
+), sub_run as (
+    select id, status from tiktok_workflow_runs where idempotency_key = :idempotency_key::text
+), step as (
+    update tiktok_workflow_steps s
+       set status = case when sub_run.status = 'running' then 'waiting' else 'queued' end::step_status,
+           leased_until = null, queued_at = case when sub_run.status = 'running' then s.queued_at else now() end
+      from run, sub_run
+     where s.workspace_id = run.workspace_id and s.id = :step_id::uuid and s.attempt = :attempt::int
+       and s.status = 'running' and s.cancel_requested_at is null
+    returning s.workspace_id, s.id, s.workflow_run_id, s.key, s.label, s.agent_name, s.attempt, s.status,
+              sub_run.id as sub_run_id
+), asleep as (
+    delete from tiktok_wake_ups w using step
+     where step.status = 'waiting' and w.workspace_id = step.workspace_id and w.step_id = step.id
+), moved as (
+    update tiktok_workflow_runs r set version = r.version + 1 from step where r.id = :run_id::uuid
+), told as (
+    insert into tiktok_outbox (workspace_id, subject_id, seq, kind, payload)
+    select run.workspace_id, run.id, run.version + 1, 'workflow_step.waiting',
+           jsonb_build_object('step_id', step.id, 'key', step.key, 'label', step.label, 'agent_name', step.agent_name,
+                              'status', step.status, 'attempt', step.attempt, 'waits_for', 'the end of its run',
+                              'sub_run_id', step.sub_run_id)
+      from run, step
+)
+select id, attempt, status from step;
+
+-- name: lock_parent
+-- Sent with what may end a run inside of another one, just before wake_parent, in the same transaction.
+select from tiktok_workflow_runs
+ where id = (select parent_run_id from tiktok_workflow_runs where id = :run_id::uuid and status <> 'running')
+   for no key update;
+
+-- name: wake_parent
+-- The run has ended: the step that waits for it is queued again, in the transaction that ended the run.
+with ended as (
+    select workspace_id, parent_run_id, parent_step_id from tiktok_workflow_runs
+     where id = :run_id::uuid and status <> 'running' and parent_step_id is not null
+), run as (
+    select r.workspace_id, r.id, r.version from ended
+      join tiktok_workflow_runs r on r.workspace_id = ended.workspace_id and r.id = ended.parent_run_id
+     where r.status = 'running'
+), step as (
+    update tiktok_workflow_steps s set status = 'queued', queued_at = now(), not_before = null
+      from run, ended
+     where s.workspace_id = run.workspace_id and s.id = ended.parent_step_id and s.status = 'waiting'
+       and s.agent_name = 'workflow'
+    returning s.workspace_id, s.id, s.workflow_run_id, s.key, s.label, s.agent_name, s.attempt
+), waking as (
+    insert into tiktok_wake_ups (workspace_id, step_id, workflow_run_id, wake_at)
+    select workspace_id, id, workflow_run_id, now() + make_interval(secs => :grace_s::float8) from step
+    on conflict (workspace_id, step_id) do update set wake_at = excluded.wake_at
+), moved as (
+    update tiktok_workflow_runs r set version = r.version + 1
+      from step where r.workspace_id = step.workspace_id and r.id = step.workflow_run_id
+), told as (
+    insert into tiktok_outbox (workspace_id, subject_id, seq, kind, payload)
+    select run.workspace_id, run.id, run.version + 1, 'workflow_step.woken',
+           jsonb_build_object('step_id', step.id, 'key', step.key, 'label', step.label, 'agent_name', step.agent_name,
+                              'status', 'queued', 'attempt', step.attempt, 'woken_by', 'the end of its run')
+      from run, step
+)
+select workflow_run_id as run_id, id, attempt from step;
+
+-- name: orphaned_runs
+-- Runs inside of this one that go on although the steps that waited for them have ended.
+select r.id from tiktok_workflow_runs r
+  join tiktok_workflow_steps p on p.workspace_id = r.workspace_id and p.id = r.parent_step_id
+ where r.parent_run_id = :run_id::uuid and r.status = 'running' and r.cancel_requested_at is null
+   and p.completed_at is not null;

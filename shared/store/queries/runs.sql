@@ -16,12 +16,13 @@ with pause as (
     insert into tiktok_workflow_runs (
         workspace_id, id, workflow_slug, workflow_version, definition_digest, brief_id, brief_jsonb, trigger_type,
         trigger_event_id, budget_usd, version, steps_total, steps_open, created_by, idempotency_key, request_digest,
-        fork_kind, forked_from_run_id, forked_at_steps, paused_at, paused_scope, paused_by, pause_reason)
+        fork_kind, forked_from_run_id, forked_at_steps, parent_run_id, parent_step_id, depth, paused_at, paused_scope, paused_by, pause_reason)
     select :workspace_id::uuid, :run_id::uuid, :slug::text, :workflow_version::int, :digest::text, :brief_id::uuid,
            :brief_jsonb::jsonb, :trigger_type::trigger_type, :trigger_event_id::text, :budget_usd::numeric, 1,
            :steps_total::int, :steps_open::int, :created_by::text, :idempotency_key::text, :request_digest::text,
            :fork_kind::fork_kind, :forked_from_run_id::uuid,
            (select array_agg(key) from jsonb_array_elements_text(:forked_at_steps::jsonb) key),
+           :parent_run_id::uuid, :parent_step_id::uuid, :depth::int,
            case when pause.scope is not null then now() end, pause.scope, pause.paused_by, pause.reason
       from (values (1)) one left join pause on true
     on conflict (workspace_id, idempotency_key) do nothing
@@ -89,7 +90,7 @@ returning digest;
 select r.id, r.workflow_slug, r.workflow_version, r.definition_digest, r.brief_id, r.brief_jsonb, r.trigger_type,
        r.status, r.budget_usd, r.version, r.steps_total, r.steps_open, r.paused_at, r.paused_scope, r.paused_by,
        r.pause_reason, r.cancel_requested_at, r.cancelled_by, r.cancel_reason, r.fork_kind, r.forked_from_run_id,
-       r.forked_at_steps, r.report_md,
+       r.forked_at_steps, r.parent_run_id, r.parent_step_id, r.depth, r.report_md,
        r.error_class, r.error_message, r.total_cost_usd, r.total_latency_ms, r.created_by, r.started_at, r.completed_at,
        w.name as workflow_name, w.description as workflow_description
   from tiktok_workflow_runs r

@@ -7,7 +7,7 @@
 select s.id, r.id as run_id, s.key, s.agent_name, s.label, s.definition, s.status, s.attempt, s.failures, s.lost,
        extract(epoch from now() - s.started_at)::float8 as age_s,
        s.successors, s.agent_run_id, cardinality(s.depends_on) as expected, s.failed_before, s.skipped_before,
-       s.parent_step_id, s.item, s.items,
+       s.parent_step_id, s.item, s.items, r.parent_step_id is not null as is_inside, c.is_orphan,
        r.status as run_status, r.brief_jsonb, r.brief_id, r.trigger_type, r.trigger_event_id,
        c.can_claim,
        r.status <> 'running' and s.status = 'running' and s.leased_until < now() as is_left_over,
@@ -31,7 +31,12 @@ select s.id, r.id as run_id, s.key, s.agent_name, s.label, s.definition, s.statu
        end as workflow
   from tiktok_workflow_steps s
   join tiktok_workflow_runs r on r.workspace_id = s.workspace_id and r.id = :run_id::uuid and r.id = s.workflow_run_id
- cross join lateral (select r.status = 'running' and r.paused_at is null and s.cancel_requested_at is null and (
+ cross join lateral (select case when r.parent_step_id is null then false
+                                 else exists (select from tiktok_workflow_steps p
+                                               where p.workspace_id = r.workspace_id and p.id = r.parent_step_id
+                                                 and p.completed_at is not null) end as is_orphan) o
+ cross join lateral (select o.is_orphan and r.status = 'running' as is_orphan,
+                            not o.is_orphan and r.status = 'running' and r.paused_at is null and s.cancel_requested_at is null and (
            s.status = 'queued' and coalesce(s.not_before <= now(), true)
            or s.status = 'running' and s.leased_until < now()) as can_claim) c
  where s.id = :step_id::uuid;

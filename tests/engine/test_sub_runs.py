@@ -1,0 +1,305 @@
+"""Steps that run a workflow of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from shared.core.definitions import RetryPolicy, WorkflowDef, WorkflowStepDef
+from shared.engine.control import Ask, cancel_run
+from shared.engine.earlier_run import Again
+from shared.engine.read_run import read_run
+from shared.engine.restart_run import repeat_run
+from shared.engine.rooms import Rooms
+from shared.engine.start_run import Parent
+from shared.engine.sweep import sweep
+from shared.engine.take_brief import Caller, store_workflow
+from shared.engine.work_steps import StepOutcome
+from shared.errors import InvalidDefinitionError, StoreBusyError
+from shared.workflows.check import check_definition
+from tests.support.dying import DyingStore
+from tests.support.queues import HeldQueue
+from tests.support.runs import events_of, started, step, steps_of, workflow
+from tests.support.stopping import Point, calling_agent
+
+INNER = workflow(step("a"), step("b", "a", input_map={"seen": "a.output.echo.topic"}), slug="inner")
+
+
+@pytest.fixture
+def point() -> Iterator[Point]:
+    with calling_agent("one", "two") as made:
+        yield made
+
+
+def runs(slug: str = "inner", key: str = "sub", *depends_on: str, **more: Any) -> WorkflowStepDef:
+    return step(key, *depends_on, agent="workflow", workflow=slug, **more)
+
+
+def stored(workspace: UUID, rooms: Rooms, *definitions: WorkflowDef) -> None:
+    for definition in definitions:
+        check_definition(definition)
+        store_workflow(definition, Caller(workspace, "ada"), rooms)
+
+
+def inner_of(run_id: UUID, workspace: UUID, rooms: Rooms, key: str = "sub") -> list[UUID]:
+    """The runs that a step of the run has started, oldest first."""
+    found = rooms.store.move(workspace, "runs_newest_first", status=None, workflow_slug=None, before=None, limit=100)
+    step_id = steps_of(run_id, workspace, rooms)[key]["id"]
+    own = [run.id for run in found if read_run(workspace, run.id, rooms)["parent_step_id"] == step_id]
+    return own[::-1]
+
+
+def ended(run_id: UUID, workspace: UUID, rooms: Rooms) -> dict[str, Any]:
+    found = read_run(workspace, run_id, rooms)
+    assert found["steps_open"] == 0
+    assert [event.seq for event in events_of(run_id, workspace, rooms)] == list(range(1, found["version"] + 1))
+    return found
+
+
+def test_a_step_runs_a_workflow(rooms: Rooms, queue: HeldQueue, workspace: UUID) -> None:
+    """Its input is the inner run's brief; what the last steps of that put out is its own output."""
+    stored(workspace, rooms, INNER)
+    outer = workflow(
+        step("first"),
+        runs("inner", "sub", "first", input_map={"topic": "first.output.echo.handle"}),
+        step("last", "sub", input_map={"seen": "sub.output.outputs.b.echo.seen"}),
+    )
+    run = started(outer, workspace, rooms)
+
+    queue.deliver_all(rooms)
+
+    assert ended(run.run_id, workspace, rooms)["status"] == "succeeded"
+    steps = steps_of(run.run_id, workspace, rooms)
+    assert steps["last"]["input_jsonb"]["seen"] == "x"
+    (inner,) = inner_of(run.run_id, workspace, rooms)
+    found = ended(inner, workspace, rooms)
+    assert (found["parent_run_id"], found["depth"], found["brief_jsonb"]["topic"]) == (str(run.run_id), 1, "x")
+    output = steps["sub"]["output_jsonb"]
+    assert (output["run_id"], output["status"], list(output["outputs"])) == (str(inner), "succeeded", ["b"])
+
+
+def test_it_waits_without_compute(rooms: Rooms, queue: HeldQueue, workspace: UUID) -> None:
+    """While the inner run goes on, the step holds no lease and has no wake-up; a stray one changes nothing."""
+    stored(workspace, rooms, INNER)
+    run = started(workflow(runs()), workspace, rooms)
+    first = queue.held.pop(0)
+
+    assert queue.deliver(first, rooms) == StepOutcome.WAITING
+
+    assert steps_of(run.run_id, workspace, rooms)["sub"]["status"] == "waiting"
+    assert [wake.body["run_id"] for wake in queue.held] == [str(inner_of(run.run_id, workspace, rooms)[0])]
+    assert queue.deliver(first, rooms) == StepOutcome.DONE_BEFORE
+
+
+def test_its_failure_is_the_steps(rooms: Rooms, queue: HeldQueue, workspace: UUID) -> None:
+    """The step fails, names the inner run and says what was wrong there; its own policies apply."""
+    stored(workspace, rooms, workflow(step("a", agent="broken"), slug="inner"))
+    outer = workflow(runs(on_failure="continue"), step("last", "sub", input_map={"seen": "sub.output.outputs"}))
+    run = started(outer, workspace, rooms)
+
+    queue.deliver_all(rooms)
+
+    found = ended(run.run_id, workspace, rooms)
+    sub, last = found["steps"]
+    assert (found["status"], sub["status"], sub["error_class"]) == ("succeeded", "failed", "sub_workflow_failed")
+    assert f"run {inner_of(run.run_id, workspace, rooms)[0]} of inner failed: step 'a': broken" in sub["error_message"]
+    assert last["input_jsonb"]["seen"] is None
+
+
+def test_a_retry_is_another_run(point: Point, rooms: Rooms, queue: HeldQueue, workspace: UUID) -> None:
+    """Where its policy says so, the step starts the workflow again."""
+    point.acts["two"] = point.broken
+    stored(workspace, rooms, workflow(step("a", agent="calling"), slug="inner"))
+    policy = RetryPolicy(max_attempts=2, backoff_s=0, on=("sub_workflow_failed",))
+    run = started(workflow(runs(retry=policy)), workspace, rooms)
+    while queue.held:
+        queue.deliver_when_due(queue.held.pop(0), rooms)
+
+    assert ended(run.run_id, workspace, rooms)["status"] == "failed"
+    assert len(inner_of(run.run_id, workspace, rooms)) == 2
+
+
+@pytest.mark.parametrize(
+    ("outer", "told"),
+    [
+        (workflow(runs("nowhere")), "there is no workflow 'nowhere'"),
+        (workflow(runs("audit", options={"nonsense": 1})), "nonsense"),
+        (workflow(runs("audit", options={"handle": "x" * 99})), "handle"),
+    ],
+)
+def test_what_cannot_be_started_fails_the_step(
+    rooms: Rooms, queue: HeldQueue, workspace: UUID, outer: WorkflowDef, told: str
+) -> None:
+    """No workflow of that name, or a brief that it does not take: told by field, and no run is written."""
+    stored(workspace, rooms, workflow(step("a", agent="account_health"), slug="audit"))
+    run = started(outer, workspace, rooms)
+
+    queue.deliver_all(rooms)
+
+    found = ended(run.run_id, workspace, rooms)
+    assert found["status"] == "failed"
+    assert told in found["error_message"]
+    assert inner_of(run.run_id, workspace, rooms) == []
+
+
+def test_a_cancel_reaches_the_inner_run(rooms: Rooms, queue: HeldQueue, workspace: UUID) -> None:
+    """Two deep: all of them end."""
+    stored(workspace, rooms, INNER, workflow(runs(), slug="middle"))
+    run = started(workflow(runs("middle")), workspace, rooms)
+    queue.deliver(queue.held.pop(0), rooms)
+    queue.deliver(queue.held.pop(0), rooms)
+    (middle,) = inner_of(run.run_id, workspace, rooms)
+    (inner,) = inner_of(middle, workspace, rooms)
+
+    cancel_run(Ask(workspace, run.run_id, "ada"), rooms)
+
+    assert {ended(one, workspace, rooms)["status"] for one in (run.run_id, middle, inner)} == {"cancelled"}
+
+
+def test_a_failing_run_ends_the_inner_one(rooms: Rooms, queue: HeldQueue, workspace: UUID) -> None:
+    """Beside the step that waits another one fails the run: nobody waits for the inner run any more."""
+    stored(workspace, rooms, INNER)
+    run = started(workflow(runs(), step("bad", agent="broken")), workspace, rooms)
+    queue.deliver(queue.held.pop(0), rooms)
+    (inner,) = inner_of(run.run_id, workspace, rooms)
+
+    queue.deliver_all(rooms)
+
+    assert ended(run.run_id, workspace, rooms)["status"] == "failed"
+    found = ended(inner, workspace, rooms)
+    assert (found["status"], found["cancel_reason"]) == ("cancelled", "the step that waited for it has ended")
+
+
+def test_an_orphan_finds_out_for_itself(rooms: Rooms, queue: HeldQueue, workspace: UUID) -> None:
+    """The process died between cancelling the outer run and the inner one: its next step is not begun."""
+    stored(workspace, rooms, INNER)
+    run = started(workflow(runs()), workspace, rooms)
+    queue.deliver(queue.held.pop(0), rooms)
+    (inner,) = inner_of(run.run_id, workspace, rooms)
+    dying = replace(rooms, store=DyingStore(rooms.store, "orphaned_runs", after=0))
+    with pytest.raises(StoreBusyError):
+        cancel_run(Ask(workspace, run.run_id, "ada"), dying)
+    assert read_run(workspace, inner, rooms)["status"] == "running"
+
+    assert queue.deliver(queue.held.pop(0), rooms) == StepOutcome.CANCELLED
+
+    assert ended(inner, workspace, rooms)["status"] == "cancelled"
+
+
+def test_a_cancelled_inner_run_fails_the_step(rooms: Rooms, queue: HeldQueue, workspace: UUID) -> None:
+    """Somebody ends the inner run alone: the step that waits for it is woken and says so."""
+    stored(workspace, rooms, INNER)
+    run = started(workflow(runs()), workspace, rooms)
+    queue.deliver(queue.held.pop(0), rooms)
+
+    cancel_run(Ask(workspace, inner_of(run.run_id, workspace, rooms)[0], "bob"), rooms)
+    queue.deliver_all(rooms)
+
+    found = ended(run.run_id, workspace, rooms)
+    assert found["status"] == "failed"
+    assert "of inner cancelled: cancelled by bob" in found["error_message"]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_disorder_starts_it_once(rooms: Rooms, queue: HeldQueue, workspace: UUID, seed: int) -> None:
+    """Wake-ups repeated and out of order, for each of five items: five inner runs, each waited for."""
+    stored(workspace, rooms, INNER)
+    each = runs("inner", "sub", for_each="brief.topics", max_parallel=2, input_map={"topic": "item"})
+    run = started(workflow(each), workspace, rooms, brief={"topics": list("abcde")})
+
+    queue.deliver_shuffled(rooms, seed)
+
+    found = ended(run.run_id, workspace, rooms)
+    assert found["status"] == "succeeded"
+    items = found["steps"][0]["output_jsonb"]["items"]
+    assert [item["outputs"]["b"]["echo"]["seen"] for item in items] == list("abcde")
+    assert len({item["run_id"] for item in items}) == 5
+
+
+@pytest.mark.parametrize("at", ["wait_for_sub_run", "wake_parent", "sub_run_of_step"])
+def test_a_death_at_any_move_is_survived(rooms: Rooms, queue: HeldQueue, workspace: UUID, at: str) -> None:
+    """Starting and waiting are one transaction, ending and waking are another: whatever is lost is done again, once."""
+    eager = rooms.settings.model_copy(update={"sweep_grace_s": 0.0, "step_lease_s": 0.2, "continue_within_s": 60.0})
+    alive = replace(rooms, settings=eager)
+    stored(workspace, rooms, INNER)
+    dying = replace(alive, store=DyingStore(rooms.store, at, after=1 if at == "sub_run_of_step" else 0))
+    run = started(workflow(runs(), step("last", "sub")), workspace, dying, brief={"topic": "x"})
+    with pytest.raises(StoreBusyError):
+        queue.deliver_all(dying)
+    queue.held.clear()
+
+    for _ in range(10_000):
+        sweep(alive)
+        while queue.held:
+            wake = queue.held.pop(0)
+            if wake.body["workspace_id"] == str(workspace):
+                queue.deliver(wake, alive)
+        if read_run(workspace, run.run_id, alive)["status"] != "running":
+            break
+
+    assert ended(run.run_id, workspace, rooms)["status"] == "succeeded"
+    assert len(inner_of(run.run_id, workspace, rooms)) == 1
+
+
+def test_a_redrive_answers_from_the_inner_journals(
+    point: Point, rooms: Rooms, queue: HeldQueue, workspace: UUID
+) -> None:
+    """The inner run is done again, and pays only for what it had not been answered."""
+    point.acts["two"] = point.broken
+    stored(workspace, rooms, workflow(step("a", agent="calling"), slug="inner"))
+    run = started(workflow(runs()), workspace, rooms)
+    queue.deliver_all(rooms)
+    assert point.asked == ["one", "two"]
+    point.acts.clear()
+
+    new = repeat_run(Again("redrive", run.run_id), Caller(workspace, "ada"), rooms)
+    queue.deliver_all(rooms)
+
+    assert ended(new.run_id, workspace, rooms)["status"] == "succeeded"
+    assert point.asked == ["one", "two", "two"]
+    (inner,) = inner_of(new.run_id, workspace, rooms)
+    assert read_run(workspace, inner, rooms)["forked_from_run_id"] == str(inner_of(run.run_id, workspace, rooms)[0])
+
+
+def test_what_is_left_of_the_outer_budget_bounds_the_inner_run(rooms: Rooms, queue: HeldQueue, workspace: UUID) -> None:
+    """A run inside of another one may spend no more than that one has left."""
+    stored(workspace, rooms, INNER)
+    run = started(workflow(runs()), workspace, rooms, budget_usd=Decimal("1.50"))
+    queue.deliver(queue.held.pop(0), rooms)
+
+    (inner,) = inner_of(run.run_id, workspace, rooms)
+
+    assert Decimal(read_run(workspace, inner, rooms)["budget_usd"]) == Decimal("1.50")
+
+
+def test_runs_go_only_so_deep(rooms: Rooms, queue: HeldQueue, workspace: UUID) -> None:
+    """A run that is five deep starts none, even if a definition was changed to say so."""
+    stored(workspace, rooms, INNER)
+    run = started(workflow(runs()), workspace, rooms)
+    deep = started(workflow(runs()), workspace, rooms, parent=Parent(run.run_id, UUID(int=0), 5))
+
+    queue.deliver_all(rooms)
+
+    assert "5 deep" in ended(deep.run_id, workspace, rooms)["error_message"]
+
+
+def test_what_runs_itself_is_refused(rooms: Rooms, workspace: UUID) -> None:
+    """At once, round a corner, or too deep: when the definition is stored, by step and field."""
+    stored(workspace, rooms, INNER, workflow(runs("inner"), slug="w1"))
+    for depth in range(2, 6):
+        stored(workspace, rooms, workflow(runs(f"w{depth - 1}"), slug=f"w{depth}"))
+    for definition, told in [
+        (workflow(runs("inner"), slug="inner"), "runs itself"),
+        (workflow(runs("w1"), slug="inner"), "inner -> w1 -> inner"),
+        (workflow(runs("w5"), slug="w6"), "5 deep"),
+        (workflow(runs("nowhere")), "there is no workflow 'nowhere'"),
+    ]:
+        with pytest.raises(InvalidDefinitionError) as refused:
+            stored(workspace, rooms, definition)
+        assert refused.value.field == "steps.sub.workflow"
+        assert told in refused.value.problem
