@@ -11,7 +11,7 @@ from shared.config import Settings
 from shared.core.canonical import text_digest
 from shared.effects.contract import EffectOrder
 from shared.effects.launch_campaign import LEAST_CAMPAIGN_USD, LEAST_DAY_USD, LaunchCampaign
-from shared.effects.spend_cap import AdSpend, charge, release
+from shared.effects.spend_cap import AdSpend, charge
 from shared.errors import EffectRefusedError
 from shared.store.session import current_store
 
@@ -53,7 +53,10 @@ def plan_of(order: EffectOrder) -> LaunchPlan:
 
 
 async def hold_money(order: EffectOrder, plan: LaunchPlan, settings: Settings) -> None:
-    """Reserves the days of the plan under the workspace's daily cap. Raises `EffectRefusedError("ad_day_cap")`."""
+    """Reserves the days of the plan under the workspace's daily cap. Raises `EffectRefusedError("ad_day_cap")`.
+
+    If the launch is refused after all, the money is free again with the engine's last move of the effect.
+    """
     spend = AdSpend(plan.daily_usd, plan.payload.schedule.days, plan.begins.date())
     await asyncio.to_thread(
         lambda: charge(
@@ -66,8 +69,3 @@ async def hold_money(order: EffectOrder, plan: LaunchPlan, settings: Settings) -
             effect_id=order.id,
         )
     )
-
-
-async def give_money_back(order: EffectOrder) -> None:
-    """After a refusal: nothing runs, so nothing is spent."""
-    await asyncio.to_thread(lambda: release(current_store(), order.workspace_id, key=order.idempotency_key))

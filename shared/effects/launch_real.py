@@ -13,12 +13,19 @@ from pydantic import BaseModel
 
 from shared.config import Settings
 from shared.core.canonical import JsonObject
-from shared.effects.ad_money import LaunchPlan, give_money_back, hold_money, plan_of
+from shared.effects.ad_money import LaunchPlan, hold_money, plan_of
 from shared.effects.contract import EffectOrder, Receipt
 from shared.effects.launch_campaign import LaunchCampaign, Launched, receipt_of
 from shared.effects.launch_fields import ad_name, adgroup_fields, campaign_fields, creative_fields
 from shared.effects.progress import LOOK_AGAIN_S, Progress
-from shared.errors import EffectRefusedError, EffectUnknownError, NotFoundError, ProviderDownError, TransientError
+from shared.errors import (
+    EffectPendingError,
+    EffectRefusedError,
+    EffectUnknownError,
+    NotFoundError,
+    ProviderDownError,
+    TransientError,
+)
 from shared.providers.assets import Assets
 from shared.providers.tiktok_ads import AdsApi, Level, Standing, ads_api
 
@@ -43,16 +50,12 @@ class RealLaunch:
         if progress.get("campaign_id") is not None and (done := await self.find(order)) is not None:
             return done
         if plan.ends <= datetime.now(UTC) + _TO_START:
-            raise await _refused(order, plan)
+            raise EffectRefusedError("schedule_over", f"its last day ended at {plan.ends:%Y-%m-%d %H:%M} UTC")
         if progress.get("begins") is None:
             await progress.keep(begins=plan.begins.isoformat())
         await hold_money(order, plan, self._settings)
-        try:
-            async with ads_api(self._settings, plan.payload.advertiser_id) as api:
-                return await self._act(plan, progress, api)
-        except EffectRefusedError:
-            await give_money_back(order)
-            raise
+        async with ads_api(self._settings, plan.payload.advertiser_id) as api:
+            return await self._act(plan, progress, api)
 
     async def find(self, order: EffectOrder) -> Receipt | None:
         """The receipt if campaign, ad group and every ad are there and switched on; else there is more to do."""
@@ -118,7 +121,7 @@ class RealLaunch:
             there = await api.ads_of(adgroup_id)
         found = _in_order(plan, there)
         if found is None:
-            raise ProviderDownError("the ads are not there yet, and are looked for again", retry_after_s=LOOK_AGAIN_S)
+            raise EffectPendingError("the ads are not there yet, and are looked for again", retry_after_s=LOOK_AGAIN_S)
         await progress.keep(ad_ids=list(found))
         return found
 
@@ -147,11 +150,6 @@ class RealLaunch:
         if cover is None:
             raise ProviderDownError(f"TikTok is still at work on video {video_id}", retry_after_s=30.0)
         return video_id, cover
-
-
-async def _refused(order: EffectOrder, plan: LaunchPlan) -> EffectRefusedError:
-    await give_money_back(order)
-    return EffectRefusedError("schedule_over", f"its last day ended at {plan.ends:%Y-%m-%d %H:%M} UTC")
 
 
 def _md5_of(file: BinaryIO) -> str:
@@ -187,7 +185,7 @@ async def _enabled(level: Level, ids: tuple[str, ...], api: AdsApi) -> None:
         for thing_id in ids:
             found = await api.standing(level, thing_id)
             if found is None or found.operation_status != "ENABLE":
-                raise ProviderDownError(f"{lost.message}; it is paused, and is switched on again later") from lost
+                raise EffectPendingError(f"{lost.message}; it is paused, and is switched on again later") from lost
 
 
 async def _undo(plan: LaunchPlan, progress: Progress, api: AdsApi) -> None:

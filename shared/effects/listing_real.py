@@ -11,7 +11,7 @@ from shared.core.canonical import JsonObject
 from shared.effects.contract import EffectOrder, Receipt
 from shared.effects.progress import LOOK_AGAIN_S, Progress
 from shared.effects.update_listing import Listing, UpdateListing, receipt_of
-from shared.errors import EffectRefusedError, EffectUnknownError, ProviderDownError
+from shared.errors import EffectPendingError, EffectRefusedError, EffectUnknownError
 from shared.providers.tiktok_shop import ShopApi, ShopListing, shop_api
 
 VENDOR = "tiktok-shop"
@@ -42,7 +42,7 @@ class RealUpdateListing:
                 found = await self._found(change, before, api)
                 if found is None:
                     told = f"{lost.message}; the old texts are there, and the edit is sent again"
-                    raise ProviderDownError(told, retry_after_s=LOOK_AGAIN_S) from lost
+                    raise EffectPendingError(told, retry_after_s=LOOK_AGAIN_S) from lost
                 return found
             return receipt_of(change.product_id, VENDOR, before, after, edited.audit.status or "AUDITING")
 

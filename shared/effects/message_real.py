@@ -18,7 +18,7 @@ from shared.core.canonical import JsonObject
 from shared.effects.contract import EffectOrder, Receipt
 from shared.effects.progress import LOOK_AGAIN_S, Progress
 from shared.effects.send_message import SendMessage, receipt_of
-from shared.errors import EffectRefusedError, EffectUnknownError, ProviderDownError
+from shared.errors import EffectPendingError, EffectRefusedError, EffectUnknownError, ProviderDownError
 from shared.providers.tiktok_shop import Message, ShopApi, shop_api
 
 VENDOR = "tiktok-shop"
@@ -64,7 +64,7 @@ class RealSendMessage:
             return receipt_of(payload, VENDOR, progress.get("conversation_id"), sent[""], refused)
 
     async def find(self, order: EffectOrder) -> Receipt | None:
-        """The receipt if the message and its cards are there. Raises `ProviderDownError` while they may still come."""
+        """The receipt if the message and its cards are there. Raises `EffectPendingError` while they may still come."""
         payload, progress = SendMessage.model_validate(order.payload), Progress(order)
         if progress.get("conversation_id") is None:
             return None  # this is kept before anything is sent
@@ -94,7 +94,7 @@ class RealSendMessage:
             return
         waited_s = time.time() - sending["at"]
         if waited_s < self._settle_s:
-            raise ProviderDownError(
+            raise EffectPendingError(
                 "the answer to the message was lost, and it does not show yet; it is looked for again",
                 retry_after_s=max(0.5, self._settle_s - waited_s),
             )
@@ -108,7 +108,7 @@ class RealSendMessage:
             found = _same(part, [one for one in newer if one.message_body.sender_id != progress.get("creator_im_id")])
             if found is None:
                 told = f"{lost.message}; it does not show yet, and is looked for again"
-                raise ProviderDownError(told, retry_after_s=self._settle_s) from lost
+                raise EffectPendingError(told, retry_after_s=self._settle_s) from lost
             return found.message_body.id
         return made.message_id
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from shared.core.canonical import JsonObject
 from shared.effects.contract import EffectOrder
-from shared.errors import EffectUnknownError, ProviderDownError
+from shared.errors import EffectPendingError, EffectUnknownError
 
 LOOK_AGAIN_S = 10.0  # a create whose answer was lost may still be on its way
 
@@ -31,7 +31,7 @@ class Progress:
     ) -> str:
         """The vendor's id of one thing: the one that is kept, else the one that is found there, else a new one.
 
-        Raises `ProviderDownError` if the answer to its making was lost and it is not there: look again later.
+        Raises `EffectPendingError` if the answer to its making was lost and it is not there: look again later.
         """
         if (known := self.get(name)) is not None:
             return str(known)
@@ -43,6 +43,6 @@ class Progress:
                 found = await look()
                 if found is None:
                     told = f"{lost.message}; it is not there yet, and is looked for again"
-                    raise ProviderDownError(told, retry_after_s=LOOK_AGAIN_S) from lost
+                    raise EffectPendingError(told, retry_after_s=LOOK_AGAIN_S) from lost
         await self.keep(**{name: found})
         return found

@@ -17,7 +17,7 @@ from uuid import UUID
 from shared.core.money import PLACES, usd
 from shared.errors import EffectRefusedError, InvalidInputError
 from shared.store.documents import as_jsonb
-from shared.store.session import Store
+from shared.store.session import Step, Store
 
 OVERSHOOT = Decimal("1.25")  # what TikTok may spend of a daily budget on one day
 MOST_DAYS = 90
@@ -110,19 +110,27 @@ def _verdict(row: Any, each_usd: Decimal) -> Charge:
 
 def release(store: Store, workspace_id: UUID, *, key: str) -> Decimal:
     """Gives back what the key still holds, in US dollars: nothing was launched. Twice is once."""
-    return _settle(store, workspace_id, key, None)
+    return _given_back(store.move_all(workspace_id, release_moves(workspace_id, key, None)))
+
+
+def release_moves(workspace_id: UUID, key: str, refused_id: UUID | None) -> list[Step]:
+    """The same as statements, to be sent with the last move of an effect: they act only if it was refused."""
+    return _settlement(workspace_id, key, spent=None, refused_id=refused_id)
 
 
 def settle(store: Store, workspace_id: UUID, *, key: str, spent_usd: Mapping[date, Decimal]) -> Decimal:
     """Puts what days really came to in place of what was reserved, and gives the rest back. Settled days stay."""
-    spent = {day.isoformat(): str(usd(amount)) for day, amount in spent_usd.items()}
-    return _settle(store, workspace_id, key, as_jsonb(spent))
+    spent = as_jsonb({day.isoformat(): str(usd(amount)) for day, amount in spent_usd.items()})
+    return _given_back(store.move_all(workspace_id, _settlement(workspace_id, key, spent=spent, refused_id=None)))
 
 
-def _settle(store: Store, workspace_id: UUID, key: str, spent: str | None) -> Decimal:
+def _settlement(workspace_id: UUID, key: str, *, spent: str | None, refused_id: UUID | None) -> list[Step]:
     which = {"workspace_id": workspace_id, "key": key, "most_days": MOST_DAYS}
-    moves = [("lock_charged_days", which), ("settle_ad_days", {**which, "spent": spent})]
-    (row,) = store.move_all(workspace_id, moves)[1]
+    return [("lock_charged_days", which), ("settle_ad_days", {**which, "spent": spent, "refused_id": refused_id})]
+
+
+def _given_back(results: list[list[Any]]) -> Decimal:
+    (row,) = results[-1]
     given_back: Decimal = row.given_back_usd
     return given_back
 

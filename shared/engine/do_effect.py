@@ -26,6 +26,7 @@ from shared.core.scrub import scrubbed
 from shared.core.status import EffectStatus
 from shared.effects.contract import Effect, EffectOrder, Receipt
 from shared.effects.registry import effect_of
+from shared.effects.spend_cap import release_moves
 from shared.engine.attempt import ENGINES_OWN
 from shared.engine.execute_step import on_this_thread
 from shared.engine.leases import KEEPER, Lease
@@ -215,6 +216,8 @@ def _settle(task: EffectTask, claimed: Any, end: _End, rooms: Rooms) -> EffectOu
     if end.receipt is not None:
         named = {"workspace_id": task.workspace_id, "run_id": task.run_id, "effect_id": task.effect_id}
         moves += [(write.statement, {**named, **write.values}) for write in end.receipt.writes]
+    if end.status == EffectStatus.REFUSED:
+        moves += release_moves(task.workspace_id, claimed.idempotency_key, task.effect_id)
     _, settled, gone_on, *_ = rooms.store.move_all(task.workspace_id, moves)
     if not settled:
         return EffectOutcome.NOT_OURS

