@@ -15,6 +15,7 @@ FUNCTIONS = Path(__file__).parent.parent / "functions"
 # The longest prefix wins. The cloud's load balancer holds the same table.
 PATHS = (
     ("/tasks/", "step_executor"),
+    ("/webhooks/", "webhooks"),
     ("/api/dashboard/workflows/runs", "dashboard"),
     ("/api/dashboard/agent-runs/", "dashboard"),
     ("/api/dashboard/agents/catalog", "dashboard"),
@@ -29,7 +30,7 @@ CONTROL = re.compile(
     r"/api/dashboard/workflows/runs/[^/]+/(cancel|pause|resume|restart|fork|redrive|redrive-estimate)/?"
 )
 RELEASED = re.compile(r"/api/dashboard/workflows/runs/[^/]+/(effects|proof)/?")
-DOORS = ("brief_intake", "step_executor", "approval", "dashboard")
+DOORS = ("brief_intake", "step_executor", "approval", "webhooks", "dashboard")
 
 
 def door_for(path: str) -> str:

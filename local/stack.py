@@ -155,6 +155,7 @@ class Stack:
             "USER_TOKEN_CERTS_URL": certs,
             "TASK_TOKEN_CERTS_URL": certs,
             "METADATA_URL": f"http://127.0.0.1:{ports.signer}",
+            "STUDIO_CALLBACK_URL": f"http://127.0.0.1:{ports.doors}/webhooks/studio",
         }
         if addresses is not None:
             own |= {

@@ -42,6 +42,9 @@ class Settings(BaseModel):
     studio_url: str | None = Field(None, description="Needed by what asks Studio in real mode")
     studio_audience: str | None = Field(None, description="Of the ID token that Studio takes; default: STUDIO_URL")
     studio_callback_url: str | None = Field(None, description="Where Studio tells that a person has decided")
+    studio_email: str = Field(
+        "studio@tiktok-army-local.iam.gserviceaccount.com", description="The service account that Studio calls back as"
+    )
     studio_timeout_s: float = Field(30.0, ge=0.05, le=600, description="For each call to Studio")
     studio_approval_s: float = Field(604_800.0, ge=0, description="How long a render may wait for its approval")
     metadata_url: str = Field("http://metadata.google.internal", description="Who signs our ID tokens")

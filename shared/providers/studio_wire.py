@@ -87,14 +87,6 @@ class Generation(Wire):
     asset: AssetInfo | None = None
 
 
-class StudioCallback(Wire):
-    """What Studio posts when a generation is decided. It only wakes: the decision itself is read from Studio."""
-
-    type: Literal["generation.decided"]
-    generation_id: str = Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")
-    metadata: dict[str, str] = {}
-
-
 def wake_key(generation_id: str) -> str:
     """The key of the signal that a step waits for while a person looks at the render."""
     return f"studio:{generation_id}"

@@ -225,6 +225,24 @@ class StepWakeUp(Request):
     step_id: UUID
 
 
+class StudioOrder(BaseModel):
+    """What our order gave along, and Studio gives back."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    workspace_id: UUID
+
+
+class StudioTold(BaseModel):
+    """`POST /webhooks/studio`: a generation was decided. What Studio may add tomorrow is passed over."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    type: Literal["generation.decided"]
+    generation_id: str = Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")
+    metadata: StudioOrder
+
+
 class EffectToDo(Request):
     """`POST /tasks/effect`: what the queue brings."""
 

@@ -1,7 +1,7 @@
 """Who calls: the one code path that verifies tokens, on one machine and in the cloud.
 
-People carry a Firebase ID token with a `workspace_id` claim; the queue carries an OIDC token signed by Google. Both
-are RS256 and verified against certificates fetched from an address in the settings. A verified token is remembered
+People carry a Firebase ID token with a `workspace_id` claim; the queue and Studio carry an OIDC token signed by Google.
+All are RS256 and verified against certificates fetched from an address in the settings. A verified token is remembered
 until it expires, so that a token seen again costs microseconds. No error and no log line ever holds a token.
 """
 
@@ -40,7 +40,7 @@ class UserCaller:
 
 @dataclass(frozen=True, slots=True)
 class TaskCaller:
-    """The queue, by the e-mail of its service account."""
+    """The queue, or another service, by the e-mail of its service account."""
 
     email: str
 
@@ -57,6 +57,13 @@ def verify_user_token(header: str | None) -> UserCaller:
 def verify_task_token(header: str | None) -> TaskCaller:
     """Whether the Authorization header is the queue's. Errors as above; ForbiddenError: the wrong account."""
     return _checks().task.caller(header)
+
+
+def verify_studio_token(header: str | None) -> TaskCaller:
+    """Whether the Authorization header is Studio's, for the address of our callback. Errors as above."""
+    if current_settings().studio_callback_url is None:
+        raise UnauthenticatedError("no callbacks of Studio are taken here: STUDIO_CALLBACK_URL is not set")
+    return _checks().studio.caller(header)
 
 
 Caller = TypeVar("Caller")
@@ -192,7 +199,7 @@ def _task_reader(email: str) -> Callable[[Claims], TaskCaller]:
 
 
 class _Checks:
-    """Both checks as the settings want them."""
+    """The checks as the settings want them."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -202,6 +209,9 @@ class _Checks:
         self.user = TokenCheck(users, settings.user_token_audience, (settings.user_token_issuer,), _user)
         self.task = TokenCheck(
             tasks, settings.executor_audience, GOOGLE_ISSUERS, _task_reader(settings.task_token_email)
+        )
+        self.studio = TokenCheck(
+            tasks, settings.studio_callback_url or "", GOOGLE_ISSUERS, _task_reader(settings.studio_email)
         )
 
 

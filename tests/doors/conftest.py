@@ -14,7 +14,7 @@ from local.signer import Signer, certs_server
 from shared.config import use_settings
 from shared.store.session import current_store
 from tests.support.database import Cluster, settings_for
-from tests.support.doors import QUEUE, Doors, HeldTasks, Person, Rows
+from tests.support.doors import CALLBACK, QUEUE, Doors, HeldTasks, Person, Rows
 from tests.support.exports import scraped_items, write_csv
 from tests.support.tasks import TasksServer, running_server
 
@@ -65,6 +65,7 @@ def all_doors(
         user_token_certs_url=certs_url,
         task_token_certs_url=certs_url,
         tiktok_dataset=datasets,
+        studio_callback_url=CALLBACK,
         step_retry_base_s=0.01,
     )
     use_settings(settings)

@@ -19,6 +19,7 @@ from functions.approval.main import door as approval
 from functions.brief_intake.main import door as intake
 from functions.dashboard.main import door as dashboard
 from functions.step_executor.main import door as executor
+from functions.webhooks.main import door as webhooks
 from local.signer import KEY_FILE, Signer
 from tests.support.doors import BRIEF, BRIEFS, STEP_TASK, WORKFLOWS, Doors, Person, refusal, told
 
@@ -27,6 +28,7 @@ _crypt: Any = crypt  # google-auth says that it is typed, but these calls are no
 _jwt: Any = jwt
 USER_ROUTES = [(method, path) for door in (intake, approval, dashboard) for method, path in door.endpoints]
 TASK_ROUTES = executor.endpoints
+WEBHOOKS = webhooks.endpoints
 
 
 def at(path: str) -> str:
@@ -117,7 +119,7 @@ BAD_TOKENS: dict[str, Forge] = {
 BAD_HEADERS = ["", " ", "Bearer", "Bearer ", "bearer", "Basic YTpi", "Bearer\ta b c", "Token x", "Bearer é", "Bearer ."]
 
 
-@pytest.mark.parametrize(("method", "path"), USER_ROUTES + TASK_ROUTES)
+@pytest.mark.parametrize(("method", "path"), USER_ROUTES + TASK_ROUTES + WEBHOOKS)
 def test_every_route_asks_for_a_token(doors: Doors, method: str, path: str) -> None:
     """401 without one, and the header that says which kind, at every route that any door has."""
     answer = doors.knock(method, at(path))

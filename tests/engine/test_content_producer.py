@@ -16,7 +16,8 @@ from shared.effects.publish_video import PublishVideo
 from shared.engine.read_run import read_run
 from shared.engine.rooms import Rooms
 from shared.engine.waiting import Received, receive_signal
-from shared.providers.studio_wire import StudioCallback, wake_key
+from shared.providers.studio_wire import wake_key
+from shared.web.requests import StudioTold
 from tests.support.queues import HeldQueue
 from tests.support.runs import started, step, steps_of, workflow
 from tests.support.studio import Heard, decide, listening, mock_studio, real_studio
@@ -35,9 +36,8 @@ class Scene:
     def told(self, rooms: Rooms) -> Received:
         """Hands the last callback to the engine, as the door of webhooks does."""
         _, body = self.heard.posts[-1]
-        callback = StudioCallback.model_validate(body)
-        workspace_id = UUID(callback.metadata["workspace_id"])
-        return receive_signal(workspace_id, wake_key(callback.generation_id), body, "studio", rooms)
+        told = StudioTold.model_validate(body)
+        return receive_signal(told.metadata.workspace_id, wake_key(told.generation_id), body, "studio", rooms)
 
 
 @pytest.fixture

@@ -43,6 +43,7 @@ BRIEF = {"outcome": "profile_audit", "handle": "@lakucosmetics"}
 AD_HOC = {"workflow_slug": "profile_audit", "handle": "@lakucosmetics"}
 PROBLEM = "application/problem+json"
 QUEUE = "steps"
+CALLBACK = "http://127.0.0.1:9/webhooks/studio"  # what Studio's token must be for
 MOST_TASKS = 200
 LIBRARY_WORDS = re.compile(r"\bshould\b|instance of|valid (?:string|dictionary|tuple|list)|Value error|pydantic|\^\[")
 

@@ -32,7 +32,7 @@ HEAVY = {
     "alembic",
     "openpyxl",
 }
-DOORS = ["functions.brief_intake.main", "functions.step_executor.main", "functions.dashboard.main"]
+DOORS = [f"functions.{name}.main" for name in ("brief_intake", "step_executor", "approval", "webhooks", "dashboard")]
 
 
 @cache
