@@ -8,6 +8,7 @@ from uuid import UUID
 
 from shared.core.canonical import JsonObject
 from shared.core.status import EffectStatus
+from shared.effects.spend_cap import release_moves
 from shared.engine.do_effect import wake_gates
 from shared.engine.relay import EffectWakeUp, wake_effects
 from shared.engine.rooms import Rooms
@@ -49,7 +50,9 @@ def resolve_effect(found: Resolution, rooms: Rooms) -> JsonObject:
         ("resolve_effect", {**_values(found, effect), "grace_s": grace_s}),
         ("go_on_from_gate", {"effect_id": found.effect_id, "grace_s": grace_s}),
     ]
-    _, resolved, gone_on = rooms.store.move_all(found.workspace_id, moves)
+    if found.became == "refused":
+        moves += release_moves(found.workspace_id, effect.idempotency_key, found.effect_id)
+    _, resolved, gone_on, *_ = rooms.store.move_all(found.workspace_id, moves)
     if not resolved:
         _check(_effect(found, rooms), found)
         raise ConflictError(f"effect {found.effect_id} could not be resolved: look at it again")

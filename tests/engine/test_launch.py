@@ -20,6 +20,7 @@ from shared.effects.launch_campaign import LaunchCampaign
 from shared.effects.spend_cap import ad_day, set_ad_day_cap
 from shared.engine.decide import Decision, decide
 from shared.engine.read_run import read_run
+from shared.engine.resolve_effect import As, Resolution, resolve_effect
 from shared.engine.rooms import Rooms
 from tests.support.agents import Anything
 from tests.support.effects import a_campaign, as_owner
@@ -77,9 +78,13 @@ def launched(rooms: Rooms, queue: HeldQueue, workspace: UUID, *campaigns: JsonOb
     queue.deliver_all(rooms)
     (gate,) = rooms.store.move(workspace, "gates_newest_first", status="open", run_id=None, before=None, limit=50)
     decide(Decision(workspace, gate.step_id, "ada", decision="approve", roles=(), digest=gate.digest), rooms)
+    delivered(rooms, queue)
+    return run_id
+
+
+def delivered(rooms: Rooms, queue: HeldQueue) -> None:
     while queue.held:
         queue.deliver_when_due(queue.held.pop(0), rooms)
-    return run_id
 
 
 def effects(rooms: Rooms, workspace: UUID, run_id: UUID) -> list[Any]:
@@ -138,6 +143,23 @@ def test_a_launch_in_doubt_keeps_its_money(real: Rooms, queue: HeldQueue, worksp
 
     assert [effect.status for effect in effects(real, workspace, run_id)] == ["unknown"]
     assert used(real, workspace) == Decimal("62.5")
+
+
+@pytest.mark.parametrize(("became", "status", "held"), [("refused", "refused", "0"), ("again", "done", "62.5")])
+def test_a_person_ends_the_doubt(
+    real: Rooms, queue: HeldQueue, workspace: UUID, fake: FakeTikTokAds, became: As, status: str, held: str
+) -> None:
+    """It did not happen: the money is free. Try it again: the same campaign is switched on."""
+    fake.faults({"on": "campaign/status/update", "what": "cut", "times": 3})
+    run_id = launched(real, queue, workspace)
+    (effect,) = effects(real, workspace, run_id)
+
+    resolve_effect(Resolution(workspace, effect.id, "ada", became, "looked it up"), real)
+    delivered(real, queue)
+
+    assert [effect.status for effect in effects(real, workspace, run_id)] == [status]
+    assert [campaign["runs"] for campaign in fake.campaigns()] == [status == "done"]
+    assert used(real, workspace) == Decimal(held)
 
 
 def test_a_lost_answer_is_one_campaign(real: Rooms, queue: HeldQueue, workspace: UUID, fake: FakeTikTokAds) -> None:

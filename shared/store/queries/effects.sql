@@ -188,7 +188,7 @@ with run as (
 select id, attempt, status from effect;
 
 -- name: effect_to_resolve
-select e.run_id, e.status, r.status as run_status, r.cancel_requested_at is not null as is_cancelled
+select e.idempotency_key, e.run_id, e.status, r.status as run_status, r.cancel_requested_at is not null as is_cancelled
   from tiktok_effects e
   join tiktok_workflow_runs r on r.workspace_id = e.workspace_id and r.id = e.run_id
  where e.id = :effect_id::uuid;
