@@ -9,6 +9,7 @@ from shared.engine import hold_effects as holding
 from shared.engine import money
 from shared.engine import read_approvals as reading
 from shared.engine.decide import Decision, Revision, decide, revise
+from shared.engine.prove import prove_run
 from shared.engine.resolve_effect import Resolution, resolve_effect
 from shared.engine.waiting import receive_signal
 from shared.web.approvals import (
@@ -134,6 +135,12 @@ def set_caps(call: Call) -> Answer:
     for name, cap_usd in call.body.named():
         money.set_cap(call.workspace_id, name, cap_usd, call.created_by, call.rooms)
     return Answer({"caps": money.read_caps(call.workspace_id, call.rooms)})
+
+
+@door.route("GET", "/api/dashboard/workflows/runs/<run_id>/proof", caller=from_user)
+def proof(call: Call) -> Answer:
+    """What the run cost, computed again from raw counters and compared with every total."""
+    return Answer(prove_run(call.workspace_id, call.id_named("run_id"), call.rooms))
 
 
 @door.route("POST", "/api/dashboard/signals", caller=from_user, body=SentSignal)

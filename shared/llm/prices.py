@@ -136,6 +136,27 @@ def cost_of(
     return Cost(usd(dollars), True, "+".join([period.since.isoformat(), *marks]))
 
 
+def uncached_usd(usage: Usage, model: str, version: str) -> Decimal:
+    """What the same tokens would have cost, at the rates of `version`, if no cache had kept or answered any."""
+    read = usage.cache_read_tokens + usage.cache_write_tokens + usage.cache_write_1h_tokens
+    plain = Usage(input_tokens=usage.input_tokens + read, output_tokens=usage.output_tokens)
+    return cost_of(plain, model, version=version).usd
+
+
+def bounds_of(usage: Usage, model: str, version: str) -> tuple[Decimal, Decimal]:
+    """The least and the most that these tokens cost at the rates of `version`, if several requests took them: which
+    band each one paid is not told by their sum."""
+    prices = price_table().prices.get(model) or price_table().prices.get(undated(model))
+    if prices is None:
+        return ZERO, ZERO
+    day, marks = _read_version(version)
+    factor = Decimal(1)
+    for mark in marks:
+        factor *= price_table().factors[mark]
+    totals = [band.of(usage) * factor for band in prices.on(day).bands]
+    return usd(min(totals)), usd(max(totals))
+
+
 def ceiling_usd(model: str, prompt_tokens: int, max_tokens: int) -> Decimal | None:
     """The most one try can cost: everything written to the cache at the dearest rate. None if the price is unknown."""
     worst = Usage(cache_write_1h_tokens=prompt_tokens, output_tokens=max_tokens)

@@ -226,3 +226,14 @@ def test_a_wrong_signal_is_named(person: Person, body: dict[str, Any], field: st
     """422 with the field, and nothing kept."""
     with person.writes_nothing():
         assert refusal(person.post(SIGNALS, body), 422)["field"] == field
+
+
+def test_a_run_is_proved(person: Person, stranger: Person) -> None:
+    """200 with the verdict; a stranger's run is not there."""
+    run_id = person.ended_run()
+
+    proof = told(person.get(f"{RUNS}/{run_id}/proof"))
+
+    assert (proof["verdict"], proof["differences"]) == ("proved", [])
+    assert proof["totals"]["run_usd"] == told(person.get(f"{RUNS}/{run_id}"))["total_cost_usd"]
+    assert refusal(stranger.get(f"{RUNS}/{run_id}/proof"), 404)["field"] == "run_id"

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from shared.errors import InvalidInputError
 from shared.llm.models import model_table
-from shared.llm.prices import ModelPrices, ceiling_usd, cost_of, price_table
+from shared.llm.prices import ModelPrices, bounds_of, ceiling_usd, cost_of, price_table, uncached_usd
 from shared.trace.calls import Usage
 
 TODAY = date(2026, 11, 20)
@@ -156,3 +156,21 @@ def test_ceiling_covers_any_use_of_the_cache() -> None:
     for usage in (Usage(1000, 500), Usage(0, 500, 1000), Usage(0, 500, 0, 1000), Usage(0, 500, 0, 0, 1000)):
         assert cost_of(usage, "claude-sonnet-5-5").usd <= ceiling
     assert ceiling_usd("claude-unheard-of", 1, 1) is None
+
+
+def test_without_a_cache_all_is_plain() -> None:
+    """What was read or written counts as input, at the same rates, with the same factors."""
+    usage = Usage(input_tokens=100, output_tokens=10, cache_read_tokens=800, cache_write_tokens=50)
+
+    assert uncached_usd(usage, "claude-haiku-4-5", "2025-01-01") == Decimal("0.00100000")
+    assert uncached_usd(usage, "claude-haiku-4-5", "2025-01-01+batch") == Decimal("0.00050000")
+    assert uncached_usd(usage, "no-such-model", "2025-01-01") == 0
+
+
+def test_several_requests_lie_between_two_bands() -> None:
+    """The sum of tokens does not tell which band each request paid; one band is one amount."""
+    usage = Usage(input_tokens=150_000)
+
+    assert bounds_of(usage, "claude-haiku-5-5", "2025-01-01") == (Decimal("0.015"), Decimal("0.075"))
+    assert bounds_of(usage, "claude-haiku-4-5", "2025-01-01") == (Decimal("0.15"), Decimal("0.15"))
+    assert bounds_of(usage, "no-such-model", "2025-01-01") == (0, 0)

@@ -195,6 +195,45 @@ select c.id, s.key, s.idx as step_idx, a.attempt, c.idx, c.kind, c.label, c.outc
    and (c.kind = 'llm_call' or c.cost_usd <> 0 or c.outcome in ('in_doubt', 'wasted') or l.id is not null)
  order by s.idx, a.attempt, c.idx;
 
--- name: ad_spend_of_run
-select coalesce(sum(reserved_usd), 0) as reserved_usd, coalesce(sum(settled_usd), 0) as settled_usd
-  from tiktok_ledger where run_id = :run_id::uuid and kind = 'ad_spend';
+-- name: books_of_run
+-- What the rows of a run say that its steps cost, beside the sums of their calls. `timely_usd` leaves out answers that
+-- came after their step had ended: no total has them.
+select r.status as run_status, r.total_cost_usd, s.key, s.idx, s.status, s.cost_usd, c.calls_usd, c.timely_usd
+  from tiktok_workflow_runs r
+  join tiktok_workflow_steps s on s.workspace_id = r.workspace_id and s.workflow_run_id = r.id
+ cross join lateral (
+       select coalesce(sum(c.cost_usd), 0) as calls_usd,
+              coalesce(sum(c.cost_usd) filter (where c.completed_at <= s.completed_at), 0) as timely_usd
+         from tiktok_agent_steps c
+        where c.workspace_id = s.workspace_id and c.workflow_run_id = s.workflow_run_id and c.step_id = s.id) c
+ where r.id = :run_id::uuid order by s.idx;
+
+-- name: caps_to_prove
+-- Each cap that counts what this run reserved, beside the sum of the ledger that it stands for.
+with run as (
+    select workspace_id, id, brief_id from tiktok_workflow_runs where id = :run_id::uuid
+), days as (
+    select distinct l.workspace_id, l.kind, l.day from run join tiktok_ledger l on l.workspace_id = run.workspace_id
+       and l.run_id = run.id
+)
+select c.scope, c.scope_id, c.cap_usd, c.used_usd, l.ledger_usd
+  from run join tiktok_caps c on c.workspace_id = run.workspace_id
+ cross join lateral (
+       select coalesce(sum(coalesce(l.settled_usd, l.reserved_usd)), 0) as ledger_usd from tiktok_ledger l
+        where l.workspace_id = c.workspace_id and l.kind = case when c.scope = 'ad_day' then 'ad_spend' else 'model'
+                                                           end::ledger_kind
+          and (c.scope = 'step' and l.run_id = run.id and l.step_id::text = c.scope_id
+               or c.scope = 'run' and l.run_id = run.id or c.scope = 'brief' and l.brief_id = run.brief_id
+               or c.scope in ('workspace_day', 'ad_day') and l.day::text = c.scope_id)) l
+ where c.scope = 'run' and c.scope_id = run.id::text or c.scope = 'brief' and c.scope_id = run.brief_id::text
+    or c.scope = 'step' and c.scope_id in (select s.id::text from tiktok_workflow_steps s
+                                            where s.workspace_id = run.workspace_id and s.workflow_run_id = run.id)
+    or c.scope = 'workspace_day' and c.scope_id in (select day::text from days where kind = 'model')
+    or c.scope = 'ad_day' and c.scope_id in (select day::text from days where kind = 'ad_spend')
+ order by c.scope, c.scope_id;
+
+-- name: ledger_of_run
+select kind, count(*) as rows, sum(reserved_usd) as reserved_usd, coalesce(sum(settled_usd), 0) as settled_usd,
+       count(*) filter (where settled_at is null) as open_rows,
+       coalesce(sum(reserved_usd) filter (where settled_at is null), 0) as open_usd
+  from tiktok_ledger where run_id = :run_id::uuid group by kind order by kind;
