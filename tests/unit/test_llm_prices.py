@@ -173,4 +173,4 @@ def test_several_requests_lie_between_two_bands() -> None:
 
     assert bounds_of(usage, "claude-haiku-5-5", "2025-01-01") == (Decimal("0.015"), Decimal("0.075"))
     assert bounds_of(usage, "claude-haiku-4-5", "2025-01-01") == (Decimal("0.15"), Decimal("0.15"))
-    assert bounds_of(usage, "no-such-model", "2025-01-01") == (0, 0)
+    assert bounds_of(usage, "no-such-model", "2025-01-01") == (Decimal(0), Decimal(0))
