@@ -1,4 +1,4 @@
-"""A post from brief to receipt on the whole stack in real provider mode: the doors, the queue, fake Studio and TikTok."""
+"""A post from brief to receipt on the whole stack in real provider mode: doors, queue, fake Studio, fake TikTok."""
 
 from __future__ import annotations
 
