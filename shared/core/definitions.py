@@ -16,7 +16,7 @@ SENTINELS = frozenset({APPROVAL_NODE, SYNTHESIS_NODE})
 WORKFLOW_NODE = "workflow"
 FLOW_FIELDS = (
     *("when", "join", "on_failure", "for_each", "max_parallel", "workflow"),
-    *("retry", "timeout_s", "budget_usd"),
+    *("retry", "timeout_s", "budget_usd", "model"),
 )
 MOST_PARALLEL = 1000
 LONGEST_TIMEOUT_S = 366 * 86_400.0
@@ -71,6 +71,8 @@ class WorkflowStepDef(BaseModel):
     retry: RetryPolicy | None = None
     timeout_s: Annotated[float, Field(gt=0, le=LONGEST_TIMEOUT_S)] | None = None
     budget_usd: Annotated[Decimal, Field(gt=0, max_digits=14, decimal_places=8)] | None = None
+
+    model: Annotated[str, Field(min_length=1, max_length=100)] | None = None
 
     def to_jsonb(self) -> JsonObject:
         """The step as it is stored. A field of the flow that is left out is not written, so that a definition that does

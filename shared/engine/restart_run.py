@@ -11,8 +11,9 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from shared.agents.registry import AGENT_REGISTRY
 from shared.core.canonical import JsonObject
-from shared.core.definitions import WorkflowDef
+from shared.core.definitions import WorkflowDef, WorkflowStepDef
 from shared.core.money import ZERO
 from shared.core.status import TriggerType
 from shared.engine.earlier_run import (
@@ -29,7 +30,7 @@ from shared.engine.rooms import Rooms
 from shared.engine.start_run import RunRequest, StartedRun, start_run
 from shared.engine.take_brief import Caller, check_subject
 from shared.errors import ConflictError, InvalidInputError
-from shared.workflows.check import check_definition
+from shared.workflows.check import OWN_FIELDS, check_brief, check_definition
 
 MOST_REDRIVEN = 100  # runs by one request
 
@@ -43,12 +44,13 @@ def repeat_run(again: Again, caller: Caller, rooms: Rooms) -> StartedRun:
     if not rerun:
         raise ConflictError(f"run {again.run_id}: every step succeeded; name the step to begin from")
     brief = _changed_brief(earlier.row.brief_jsonb, again)
+    definition = _changed_definition(earlier, again, rerun)
     if again.brief:
-        check_subject(brief, caller, rooms)
+        _check_brief(definition, brief, again, caller, rooms)
     row = earlier.row
     request = RunRequest(
         workspace_id=caller.workspace_id,
-        definition=_changed_definition(earlier, again, rerun),
+        definition=definition,
         brief=brief,
         created_by=caller.subject,
         brief_id=row.brief_id,
@@ -59,6 +61,17 @@ def repeat_run(again: Again, caller: Caller, rooms: Rooms) -> StartedRun:
         fork=fork_of(earlier, again, rerun),
     )
     return start_run(request, rooms)
+
+
+def _check_brief(definition: WorkflowDef, brief: JsonObject, again: Again, caller: Caller, rooms: Rooms) -> None:
+    """What a new brief must be, a changed one must be. Fields that nobody changed are passed over."""
+    changed = {name for name, value in again.brief.items() if value is not None}
+    try:
+        check_brief(definition, brief, changed - OWN_FIELDS)
+        check_subject(brief, caller, rooms)
+    except InvalidInputError as wrong:
+        field = (wrong.field or "").removeprefix("fields.")
+        raise InvalidInputError(f"brief.{field}".rstrip("."), wrong.problem) from wrong
 
 
 def _changed_brief(brief: JsonObject, again: Again) -> JsonObject:
@@ -75,13 +88,19 @@ def _changed_definition(earlier: EarlierRun, again: Again, rerun: set[str]) -> W
         if key not in rerun:
             raise InvalidInputError(f"options.{key}", "is taken over, not done again; fork from it or from before it")
     definition = earlier.definition
-    steps = tuple(
-        step.model_copy(update={"options": _merged(step.options, again.options.get(step.key, {}))})
-        for step in definition.steps
-    )
+    steps = tuple(_changed_step(step, again.options.get(step.key, {})) for step in definition.steps)
     changed = definition.model_copy(update={"steps": steps})
     check_definition(changed)
     return changed
+
+
+def _changed_step(step: WorkflowStepDef, changes: Mapping[str, Any]) -> WorkflowStepDef:
+    """The step with other options; `model` is the step's own, where its agent has no option of that name."""
+    agent = AGENT_REGISTRY.get(step.agent_name)
+    own: set[str] = set() if agent is None or "model" in agent.Input.model_fields else {"model"}
+    update: dict[str, Any] = {name: value for name, value in changes.items() if name in own}
+    options = {name: value for name, value in changes.items() if name not in own}
+    return step.model_copy(update={**update, "options": _merged(step.options, options)})
 
 
 def _merged(options: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -144,12 +144,14 @@ def _journal(attempt: Attempt, step: Any, times: Times, rooms: Rooms) -> Journal
     earlier = step.earlier_steps or ()
     remembered = recorder.remembered(attempt.run_id, earlier) if attempt.number > 1 or earlier else {}
     yield_after_s = times.yield_after_s
-    return Journal(
+    journal = Journal(
         recorder,
         remembered,
         deadline=attempt.started + times.limit_s,
         yield_at=None if yield_after_s is None else attempt.started + yield_after_s,
     )
+    journal.model = step.definition.get("model")
+    return journal
 
 
 def agent_named(name: str) -> BaseAgent:

@@ -23,6 +23,7 @@ from shared.llm.result import ClaudeResult
 from shared.llm.schema import schema_of
 from shared.trace.calls import Answer, Usage
 from shared.trace.context import current_agent_name
+from shared.trace.journal import current_journal
 
 _CORRECTION = (
     "Your answer could not be used: {why}\n\n"
@@ -49,10 +50,10 @@ async def call_claude_cached(  # noqa: PLR0913 (every one by keyword, most with 
 
     `system_stable` must be the same bytes every time (it is cached for `cache_ttl`); what changes goes into
     `user_message`: a text, content blocks, or the messages of a conversation. `model` is `haiku`, `sonnet`, `opus`
-    or an id. With an `output_model` the answer is asked for by schema, checked, and comes back as `parsed`; one that
-    does not fit is sent back once for correction, as a call of its own. With `tools` the caller runs the loop: it
-    finds `tool_use` blocks in `blocks`. `timeout_s` holds for each try. `is_synthesis` and `workflow_slug` choose the
-    words of mock mode.
+    or an id; a step whose definition names a model asks that one instead. With an `output_model` the answer is asked
+    for by schema, checked, and comes back as `parsed`; one that does not fit is sent back once for correction, as a
+    call of its own. With `tools` the caller runs the loop: it finds `tool_use` blocks in `blocks`. `timeout_s` holds
+    for each try. `is_synthesis` and `workflow_slug` choose the words of mock mode.
 
     Raises InvalidInputError (an argument), ModelRefusedError (declined, or cut off where an object was asked for),
     ModelRequestError (the API refused the request), ModelBusyError (try the step later), OutputInvalidError (no
@@ -63,7 +64,7 @@ async def call_claude_cached(  # noqa: PLR0913 (every one by keyword, most with 
     request = build_request(
         system=system_stable,
         user_message=user_message,
-        model=model,
+        model=_asked_model(model),
         max_tokens=max_tokens,
         schema=None if output_model is None else schema_of(output_model),
         tools=tools,
@@ -79,6 +80,11 @@ async def call_claude_cached(  # noqa: PLR0913 (every one by keyword, most with 
     if output_model is None or result.stop_reason in ("tool_use", "pause_turn"):
         return result
     return await _checked(request, names, timeout_s, output_model, result)
+
+
+def _asked_model(named: str) -> str:
+    journal = current_journal()
+    return named if journal is None or journal.model is None else journal.model
 
 
 async def _checked(

@@ -64,13 +64,19 @@ def model_table() -> ModelTable:
     return ModelTable.model_validate(yaml.safe_load(text))
 
 
+def check_model(asked: str) -> None:
+    """Raises InvalidInputError for a name that is neither an alias nor an id."""
+    table = model_table()
+    if not table.aliases.get(asked, asked).startswith("claude-"):
+        raise InvalidInputError("model", f"{asked!r} is not one of {', '.join(table.aliases)}, nor a claude-... id")
+
+
 @lru_cache(maxsize=256)
 def find_model(asked: str, today: date) -> Model:
     """The model that an alias or an id means on that day. Raises InvalidInputError for a name that is neither."""
+    check_model(asked)
     table = model_table()
     wanted = table.aliases.get(asked, asked)
-    if not wanted.startswith("claude-"):
-        raise InvalidInputError("model", f"{asked!r} is not one of {', '.join(table.aliases)}, nor a claude-... id")
     gone = table.retired.get(wanted)
     if gone is None or today < gone.since:
         return Model(asked=asked, id=wanted, facts=facts_of(wanted))

@@ -122,6 +122,7 @@ class Journal:
         self._seen: Counter[str] = Counter()
         self._deadline, self._yield_at = deadline, yield_at
         self.gained = 0
+        self.model: str | None = None  # asked in place of the one that the agent names
         self._under_way: set[asyncio.Task[Any]] = set()
         self.proposed: dict[str, ProposedEffect] = {}
 

@@ -18,7 +18,8 @@ from shared.core.definitions import (
 )
 from shared.core.graph import Ancestors
 from shared.core.inputs import BRIEF, ITEM, BadPathError, is_alone, references_in
-from shared.errors import InvalidDefinitionError, retryable_classes
+from shared.errors import InvalidDefinitionError, InvalidInputError, retryable_classes
+from shared.llm.models import check_model
 from shared.workflows.check_gate import OUTPUT_FIELDS
 
 DEPENDS_ON = "depends_on"
@@ -58,6 +59,11 @@ def check_flow(step: WorkflowStepDef, before: Before) -> None:
     _check_when(step, before)
     _check_for_each(step, before)
     _check_workflow(step, before)
+    if step.model is not None:
+        try:
+            check_model(step.model)
+        except InvalidInputError as wrong:
+            raise InvalidDefinitionError(step.key, "model", wrong.problem) from wrong
 
 
 def _check_retry(step: WorkflowStepDef) -> None:

@@ -15,7 +15,7 @@ from shared.engine.read_run import read_run
 from shared.engine.restart_run import estimate_redrives, redrive_runs, repeat_run, runs_to_redrive
 from shared.engine.rooms import Rooms
 from shared.engine.take_brief import Caller
-from shared.errors import ConflictError, InvalidInputError, NotFoundError
+from shared.errors import ConflictError, InvalidDefinitionError, InvalidInputError, NotFoundError
 from tests.support.queues import HeldQueue
 from tests.support.runs import events_of, started, step, steps_of, workflow
 from tests.support.stopping import Point, calling_agent
@@ -189,6 +189,44 @@ def test_a_fork_changes_options(point: Point, rooms: Rooms, queue: HeldQueue, wo
     assert run["definition_digest"] != first["definition_digest"]
     assert read_run(workspace, old, rooms) == first
     assert len(point.asked) == 2
+
+
+@pytest.mark.parametrize(
+    ("brief", "field"),
+    [
+        ({"nonsense": 1}, "brief.nonsense"),
+        ({"handle": ""}, "brief.handle"),
+        ({"window_days": "many"}, "brief.window_days"),
+    ],
+)
+def test_a_fork_checks_the_changed_brief(
+    rooms: Rooms, queue: HeldQueue, workspace: UUID, brief: dict[str, Any], field: str
+) -> None:
+    """As a new brief is checked: a field that no step takes, or a value that none can take, starts nothing."""
+    reads = workflow(step("s", agent="performance_feedback"), slug="reads")
+    old = started(reads, workspace, rooms, brief={"handle": "@lakucosmetics"}).run_id
+
+    with pytest.raises(InvalidInputError) as refused:
+        again("fork", old, workspace, rooms, from_step="s", brief=brief)
+
+    assert refused.value.field == field
+
+
+def test_a_fork_asks_another_model(rooms: Rooms, queue: HeldQueue, workspace: UUID) -> None:
+    """The step's calls go to the model that the fork names; one that is none is refused by step and field."""
+    reads = workflow(step("s", agent="performance_feedback"), slug="reads")
+    old = started(reads, workspace, rooms, brief={"handle": "@lakucosmetics"}).run_id
+    assert ended(old, workspace, rooms, queue)["status"] == "succeeded"
+
+    new = again("fork", old, workspace, rooms, from_step="s", options={"s": {"model": "opus"}})
+    assert ended(new, workspace, rooms, queue)["status"] == "succeeded"
+
+    models = [{cost["model"] for cost in read_run(workspace, run, rooms)["costs"]} - {None} for run in (old, new)]
+    assert models[0] != models[1]
+    assert all("opus" in model for model in models[1])
+    with pytest.raises(InvalidDefinitionError) as refused:
+        again("fork", old, workspace, rooms, from_step="s", options={"s": {"model": "gpt"}})
+    assert refused.value.field == "steps.s.model"
 
 
 def test_a_run_can_be_forked_while_it_goes_on(point: Point, rooms: Rooms, queue: HeldQueue, workspace: UUID) -> None:
