@@ -163,6 +163,7 @@ class Stack:
                 "DATABASE_UNSCOPED_URL": addresses.sweep,
                 "DATABASE_OWNER_URL": addresses.owner,
             }
+        own["WORKSPACE_STEPS"] = self._given.get("WORKSPACE_STEPS", str(QUEUE_CONCURRENT * 3 // 4))
         own.setdefault("TIKTOK_DATASET", self._given.get("TIKTOK_DATASET") or str(self.folder / "datasets"))
         leading: dict[str, str] = {}
         for name, port in ports.fakes.items():

@@ -104,6 +104,12 @@ CREATE TYPE public.trigger_type AS ENUM (
     'api'
 );
 ALTER TYPE public.trigger_type OWNER TO army_owner;
+CREATE TYPE public.wake_up_state AS ENUM (
+    'admitted',
+    'backlog',
+    'timed'
+);
+ALTER TYPE public.wake_up_state OWNER TO army_owner;
 CREATE FUNCTION public.app_workspace_id() RETURNS uuid
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     AS $$
@@ -575,13 +581,17 @@ CREATE TABLE public.tiktok_wake_ups (
     step_id uuid NOT NULL,
     workflow_run_id uuid NOT NULL,
     wake_at timestamp with time zone NOT NULL,
-    generation integer DEFAULT 0 NOT NULL
+    generation integer DEFAULT 0 NOT NULL,
+    state public.wake_up_state DEFAULT 'admitted'::public.wake_up_state NOT NULL,
+    priority smallint DEFAULT 0 NOT NULL
 )
 WITH (fillfactor='70');
 ALTER TABLE ONLY public.tiktok_wake_ups FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_wake_ups OWNER TO army_owner;
 COMMENT ON COLUMN public.tiktok_wake_ups.wake_at IS 'when the sweep makes a new wake-up, should the last one be lost';
 COMMENT ON COLUMN public.tiktok_wake_ups.generation IS 'part of the name of the sweep''s task, so that waking again is never refused as a duplicate';
+COMMENT ON COLUMN public.tiktok_wake_ups.state IS 'admitted: it has a task, or is at work; backlog: ready, and let in when there is room; timed: due at wake_at';
+COMMENT ON COLUMN public.tiktok_wake_ups.priority IS 'that of its run: the higher is let in first';
 CREATE TABLE public.tiktok_workflow_runs (
     workspace_id uuid NOT NULL,
     id uuid NOT NULL,
@@ -619,7 +629,8 @@ CREATE TABLE public.tiktok_workflow_runs (
     forked_at_steps text[],
     parent_run_id uuid,
     parent_step_id uuid,
-    depth integer DEFAULT 0 NOT NULL
+    depth integer DEFAULT 0 NOT NULL,
+    priority smallint DEFAULT 0 NOT NULL
 )
 WITH (fillfactor='70', toast_tuple_target='256', autovacuum_analyze_scale_factor='0.05');
 ALTER TABLE ONLY public.tiktok_workflow_runs ALTER COLUMN brief_jsonb SET STORAGE EXTERNAL;
@@ -630,6 +641,7 @@ COMMENT ON COLUMN public.tiktok_workflow_runs.paused_scope IS 'what was paused: 
 COMMENT ON COLUMN public.tiktok_workflow_runs.forked_at_steps IS 'the steps from which on this run does again what the earlier one did; all before them are taken over';
 COMMENT ON COLUMN public.tiktok_workflow_runs.parent_step_id IS 'the step of another run that started this one as its sub-workflow, and waits for it';
 COMMENT ON COLUMN public.tiktok_workflow_runs.depth IS 'how many runs this one is inside of';
+COMMENT ON COLUMN public.tiktok_workflow_runs.priority IS 'of two runs of a workspace that wait, the higher is let in first';
 CREATE TABLE public.tiktok_workflow_steps (
     workspace_id uuid NOT NULL,
     id uuid NOT NULL,
@@ -795,7 +807,9 @@ CREATE INDEX tiktok_ledger_of_brief ON public.tiktok_ledger USING btree (workspa
 CREATE INDEX tiktok_ledger_of_day ON public.tiktok_ledger USING btree (workspace_id, day, kind);
 CREATE INDEX tiktok_ledger_of_run ON public.tiktok_ledger USING btree (workspace_id, run_id);
 CREATE INDEX tiktok_posts_newest ON public.tiktok_posts USING btree (workspace_id, posted_at DESC);
-CREATE INDEX tiktok_wake_ups_due ON public.tiktok_wake_ups USING btree (wake_at);
+CREATE INDEX tiktok_wake_ups_admitted ON public.tiktok_wake_ups USING btree (workspace_id) WHERE (state = 'admitted'::public.wake_up_state);
+CREATE INDEX tiktok_wake_ups_backlog ON public.tiktok_wake_ups USING btree (workspace_id, priority DESC, wake_at, step_id) WHERE (state = 'backlog'::public.wake_up_state);
+CREATE INDEX tiktok_wake_ups_due ON public.tiktok_wake_ups USING btree (wake_at) WHERE (state <> 'backlog'::public.wake_up_state);
 CREATE INDEX tiktok_workflow_runs_forks ON public.tiktok_workflow_runs USING btree (workspace_id, forked_from_run_id) WHERE (forked_from_run_id IS NOT NULL);
 CREATE INDEX tiktok_workflow_runs_newest ON public.tiktok_workflow_runs USING btree (workspace_id, started_at DESC);
 CREATE INDEX tiktok_workflow_runs_of_parent ON public.tiktok_workflow_runs USING btree (workspace_id, parent_run_id) WHERE (parent_run_id IS NOT NULL);

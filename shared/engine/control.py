@@ -9,6 +9,7 @@ from uuid import UUID
 
 from shared.core.canonical import JsonObject
 from shared.core.status import RunStatus
+from shared.engine.admission import admit_move, let_in
 from shared.engine.attempt import Attempt
 from shared.engine.parents import parent_moves, wake_parent
 from shared.engine.read_run import no_run, shown
@@ -97,14 +98,10 @@ def resume_run(ask: Ask, rooms: Rooms) -> JsonObject:
 
     Raises `NotFoundError`, and `ConflictError` if the run has ended, or its workflow or workspace is paused.
     """
-    steps = rooms.store.move_step(
-        ask.workspace_id,
-        "resume_run",
-        run_id=ask.run_id,
-        resumed_by=ask.subject,
-        grace_s=rooms.settings.sweep_grace_s,
-    )
-    wake_steps(rooms, resumed(ask.workspace_id, steps))
+    values = {"run_id": ask.run_id, "resumed_by": ask.subject, "grace_s": rooms.settings.sweep_grace_s}
+    moves: list[Step] = [("lock_run", {"run_id": ask.run_id}), ("resume_run", values), admit_move(rooms)]
+    _, later, admitted = rooms.store.move_all(ask.workspace_id, moves)
+    wake_steps(rooms, [*resumed(ask.workspace_id, later), *let_in(ask.workspace_id, admitted)])
     told = _told(ask, rooms)
     if told["paused_at"] is not None:
         what = "the workspace" if told["paused_scope"] == "workspace" else f"workflow {told['workflow_slug']}"
@@ -113,7 +110,7 @@ def resume_run(ask: Ask, rooms: Rooms) -> JsonObject:
 
 
 def resumed(workspace_id: UUID, steps: list[Any]) -> list[WakeUp]:
-    """The wake-ups of steps that may go on. They are named by the run's version: each resume has names of its own."""
+    """The wake-ups of steps that may go on later. Named by the run's version: each resume has its own names."""
     return [
         WakeUp(workspace_id, step.run_id, step.step_id, step.version, due=step.not_before, reason="resume")
         for step in steps

@@ -16,10 +16,10 @@ from shared.core.canonical import Json, JsonObject
 from shared.core.conditions import joined
 from shared.core.ids import new_id
 from shared.core.status import StepStatus
+from shared.engine.admission import admit_move, as_array, let_in
 from shared.engine.attempt import Attempt
-from shared.engine.relay import wake_steps
+from shared.engine.relay import WakeUp, wake_steps
 from shared.engine.rooms import Rooms
-from shared.engine.start_run import wake_ups
 from shared.errors import ItemsFailedError
 from shared.store.documents import as_jsonb
 from shared.store.session import Step
@@ -32,9 +32,10 @@ KEYS_TOLD = 5
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """A step that was spread. The items to go on with at once are loaded and ready; the others are woken."""
+    """A step that was spread. The items to go on with at once are loaded and ready; `admitted` was let in besides."""
 
     following: list[Any]
+    admitted: list[WakeUp]
 
 
 def is_whole(step: Any) -> bool:
@@ -45,7 +46,8 @@ def is_whole(step: Any) -> bool:
 def spread(attempt: Attempt, step: Any, items: Sequence[Json], room: int, rooms: Rooms) -> Spread | None:
     """Makes a step of each item, all or none, and wakes the first of them, but for `room` that are followed here. None
     if the step is not ours any more, or its run has ended."""
-    made_of = [{"id": str(new_id()), "item": item} for item in items]
+    ids = sorted(str(new_id()) for _ in items)  # in the order of the items
+    made_of = [{"id": own_id, "item": item} for own_id, item in zip(ids, items, strict=True)]
     parallel = step.definition.get("max_parallel", PARALLEL)
     follow = [UUID(str(row["id"])) for row in made_of[: min(room, parallel)]]
     values = {
@@ -56,6 +58,7 @@ def spread(attempt: Attempt, step: Any, items: Sequence[Json], room: int, rooms:
         "max_parallel": parallel,
         "definition": as_jsonb(of_one_item(step.definition)),
         "sources": as_jsonb(step.definition["item_sources"]),
+        "follow": as_array(follow),
         "grace_s": rooms.settings.sweep_grace_s,
     }
     moves: list[Step] = [("lock_run", {"run_id": attempt.run_id}), ("spread_step", values)]
@@ -63,15 +66,12 @@ def spread(attempt: Attempt, step: Any, items: Sequence[Json], room: int, rooms:
     if "budget_usd" in step.definition:
         moves.append(("lock_spending", {"workspace_id": attempt.workspace_id}))
         moves.append(("cap_run", {"run_id": attempt.run_id, "has_step_caps": True}))
-    _, made, *rows = rooms.store.move_all(attempt.workspace_id, moves)
-    loaded = rows[: len(follow)]
+    _, made, *rows = rooms.store.move_all(attempt.workspace_id, [*moves, admit_move(rooms)])
+    loaded, let = rows[: len(follow)], let_in(attempt.workspace_id, rows[-1])
     if not made:
+        wake_steps(rooms, let)
         return None
-    following = [found for one in loaded for found in one if found.can_claim]
-    here = {found.id for found in following}
-    ready = wake_ups(attempt.workspace_id, attempt.run_id, made[0].ready)
-    wake_steps(rooms, [wake for wake in ready if wake.step_id not in here])
-    return Spread(following)
+    return Spread([found for one in loaded for found in one if found.can_claim], let)
 
 
 def of_one_item(definition: JsonObject) -> JsonObject:

@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from shared.core.canonical import JsonObject
+from shared.engine.admission import admit_move, let_in
 from shared.engine.read_run import shown_row
 from shared.engine.relay import WakeUp, wake_steps
 from shared.engine.rooms import Rooms
@@ -23,8 +24,9 @@ def resume_scope(workspace_id: UUID, slug: str | None, subject: str, rooms: Room
     """Lets the runs go on that this pause held, and wakes their steps. What was paused by itself stays paused."""
     values = {**_scope(slug), "resumed_by": subject, "grace_s": rooms.settings.sweep_grace_s}
     lock = ("lock_pauses", {"workspace_id": workspace_id})
-    _, (told,) = rooms.store.move_all(workspace_id, [lock, ("resume_scope", values)])
-    wake_steps(rooms, [_wake_up(workspace_id, *step) for step in told.steps or ()])
+    _, (told,), admitted = rooms.store.move_all(workspace_id, [lock, ("resume_scope", values), admit_move(rooms)])
+    later = [_wake_up(workspace_id, *step) for step in told.steps or ()]
+    wake_steps(rooms, [*later, *let_in(workspace_id, admitted)])
     return {**_scope(slug), "runs_resumed": told.runs}
 
 

@@ -17,6 +17,7 @@ from shared.core.ids import new_id
 from shared.core.money import usd
 from shared.core.proposals import ProposedEffect
 from shared.core.scrub import scrubbed
+from shared.engine.admission import admit_move, as_array, let_in
 from shared.engine.attempt import Attempt, Ended, left_behind
 from shared.engine.leave_step import leave_step
 from shared.engine.money import ask_for_money
@@ -24,7 +25,6 @@ from shared.engine.parents import parent_moves, wake_parent
 from shared.engine.relay import WakeUp, wake_steps
 from shared.engine.retries import class_of, counts, may_try_again, retry_delay_s
 from shared.engine.rooms import Rooms
-from shared.engine.start_run import wake_ups
 from shared.engine.waiting import suspend_attempt
 from shared.errors import (
     BudgetReachedError,
@@ -57,25 +57,30 @@ class Success:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """How each attempt ended, in order; and the steps to go on with at once, loaded and ready."""
+    """How each attempt ended, in order; the steps to go on with at once, loaded and ready; and what was let in
+    besides."""
 
     ended: list[Ended]
     following: list[Any]
+    admitted: list[WakeUp]
 
 
-def succeed_together(successes: Sequence[Success], follow: Sequence[UUID], rooms: Rooms) -> Settled:
-    """Settles steps of one run with their outputs, and wakes the successors that waited for them alone, but for those
-    to follow here. Those are loaded in the same network wait, after the settles.
+def succeed_together(successes: Sequence[Success], follow: Sequence[UUID], rooms: Rooms, *, with_more: bool) -> Settled:
+    """Settles steps of one run with their outputs. Of the successors that waited for them alone, those to follow here
+    are loaded in the same network wait, after the settles; with `with_more`, others are let in as there is room.
 
     Each settle is guarded by its own fence: one that was taken over changes nothing, and the others stand.
     """
     workspace_id, run_id = successes[0].attempt.workspace_id, successes[0].attempt.run_id
     steps: list[Step] = [("lock_run", {"run_id": run_id})]
-    steps += [("succeed_step", _success(success, rooms)) for success in successes]
+    steps += [("succeed_step", _success(success, follow, rooms)) for success in successes]
     steps += [("load_step", {"run_id": run_id, "step_id": step_id}) for step_id in follow]
     steps += [("propose_effects", _proposals(success)) for success in successes if success.proposed]
     steps += parent_moves(run_id, rooms) if successes[0].attempt.is_inside else []
+    if with_more:
+        steps.append(admit_move(rooms))
     _, *rows = rooms.store.move_all(workspace_id, steps)
+    admitted = let_in(workspace_id, rows.pop()) if with_more else []
     settled, loaded = rows[: len(successes)], rows[len(successes) : len(successes) + len(follow)]
     for success, move in zip(successes, settled, strict=True):
         if move:
@@ -83,17 +88,14 @@ def succeed_together(successes: Sequence[Success], follow: Sequence[UUID], rooms
     if successes[0].attempt.is_inside:
         wake_parent(workspace_id, rows[-1], rooms)
     following = [step for found in loaded for step in found if step.can_claim]
-    here = {step.id for step in following}
-    ready = [wake for move in settled if move for wake in wake_ups(workspace_id, run_id, move[0].ready)]
-    wake_steps(rooms, [wake for wake in ready if wake.step_id not in here])
     ended = [
         "succeeded" if move else cancel_attempt(success.attempt, rooms, end=success.end, result=success.result)
         for success, move in zip(successes, settled, strict=True)
     ]
-    return Settled(ended, following)
+    return Settled(ended, following, admitted)
 
 
-def _success(success: Success, rooms: Rooms) -> dict[str, Any]:
+def _success(success: Success, follow: Sequence[UUID], rooms: Rooms) -> dict[str, Any]:
     attempt, end = success.attempt, success.end
     return {
         "run_id": attempt.run_id,
@@ -105,6 +107,7 @@ def _success(success: Success, rooms: Rooms) -> dict[str, Any]:
         "latency_ms": end.latency_ms if end else _since(attempt),
         "model_used": success.result.model_used,
         "report_md": None if success.report_md is None else clean_text(success.report_md),
+        "follow": as_array(follow),
         "grace_s": rooms.settings.sweep_grace_s,
     }
 

@@ -16,7 +16,8 @@ from shared.core.graph import execution_order, successors_of
 from shared.core.ids import new_id
 from shared.core.inputs import BRIEF, ITEM, by_name, references_in
 from shared.core.status import TriggerType
-from shared.engine.relay import WakeUp, wake_steps
+from shared.engine.admission import admit_move, let_in
+from shared.engine.relay import wake_steps
 from shared.engine.rooms import Rooms
 from shared.errors import ConflictError
 from shared.store.documents import as_jsonb
@@ -59,7 +60,8 @@ class Parent:
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """A run to start. `brief` is what its steps see as `brief.x`; `idempotency_key` makes asking twice harmless."""
+    """A run to start. `brief` is what its steps see as `brief.x`; `idempotency_key` makes asking twice harmless. Of
+    two runs of a workspace whose steps wait, those of the higher `priority` are let in first."""
 
     workspace_id: UUID
     definition: WorkflowDef
@@ -69,6 +71,7 @@ class RunRequest:
     trigger_type: TriggerType = TriggerType.API
     trigger_event_id: str | None = None
     budget_usd: Decimal | None = None
+    priority: int = 0
     idempotency_key: str | None = None
     fork: Fork | None = None
     parent: Parent | None = None
@@ -100,27 +103,24 @@ def start_run(request: RunRequest, rooms: Rooms) -> StartedRun:
 
     Raises `ConflictError` if the key was used for another request.
     """
-    _, rows, *_ = rooms.store.move_all(request.workspace_id, starting(request, rooms))
+    moves = starting(request, rooms)
+    _, rows, *_, admitted = rooms.store.move_all(request.workspace_id, [*moves, admit_move(rooms)])
+    wake_steps(rooms, let_in(request.workspace_id, admitted))
     if not rows:
         return _started_before(request, rooms)
     (run,) = rows
-    wake_steps(rooms, wake_ups(request.workspace_id, run.id, run.ready))
     return StartedRun(run_id=run.id, started_at=run.started_at, is_new=True)
 
 
 def starting(request: RunRequest, rooms: Rooms) -> list[Step]:
-    """The statements that start the run, for one transaction. The second one's row is the run, with what is to wake."""
+    """The statements that start the run, for one transaction. The second one's row is the run, whose first
+    steps are in the backlog then: `admit_move` goes behind."""
     values = _values(request, rooms)
     moves: list[Step] = [("lock_starts", {"workspace_id": request.workspace_id}), ("start_run", values)]
     if request.budget_usd is not None or request.brief_id is not None or request.definition.has_step_caps:
         capped = {"run_id": values["run_id"], "has_step_caps": request.definition.has_step_caps}
         moves += [("lock_spending", {"workspace_id": request.workspace_id}), ("cap_run", capped)]
     return moves
-
-
-def wake_ups(workspace_id: UUID, run_id: UUID, ready: list[list[Any]] | None) -> list[WakeUp]:
-    """The `ready` column of a move, as wake-ups."""
-    return [WakeUp(workspace_id, run_id, UUID(step_id), attempt) for step_id, attempt in ready or []]
 
 
 def _started_before(request: RunRequest, rooms: Rooms) -> StartedRun:
@@ -160,6 +160,7 @@ def _values(request: RunRequest, rooms: Rooms) -> dict[str, Any]:
         "request_digest": request.digest,
         "steps": as_jsonb(step_rows(definition, fork)),
         "grace_s": rooms.settings.sweep_grace_s,
+        "priority": request.priority,
     }
 
 
@@ -171,7 +172,7 @@ def step_rows(definition: WorkflowDef, fork: Fork | None = None) -> list[JsonObj
     depends_on = {step.key: tuple(dict.fromkeys(step.depends_on)) for step in definition.steps}
     after = successors_of(depends_on)
     keys = by_key.keys()
-    ids = {key: str(new_id()) for key in keys}
+    ids = dict(zip(keys, sorted(str(new_id()) for _ in keys), strict=True))  # in the order of the definition
     return [
         {
             "id": ids[key],

@@ -11,11 +11,12 @@ from typing import Any
 from shared.agents.base import AgentResult
 from shared.core.canonical import JsonObject
 from shared.core.status import RunStatus, TriggerType
+from shared.engine.admission import admit_move, let_in
 from shared.engine.attempt import Attempt, Ended
 from shared.engine.earlier_run import Again, fork_of, read_earlier
 from shared.engine.relay import WakeUp, wake_steps
 from shared.engine.rooms import Rooms
-from shared.engine.start_run import Fork, Parent, RunRequest, starting, wake_ups
+from shared.engine.start_run import Fork, Parent, RunRequest, starting
 from shared.engine.take_brief import DEEPEST_RUN, Caller, check_subject, definition_of
 from shared.errors import EngineError, FenceLostError, SubWorkflowFailedError
 from shared.store.session import Step
@@ -52,10 +53,10 @@ def _wait(attempt: Attempt, key: str, starts: list[Step], rooms: Rooms) -> Ended
         "idempotency_key": key,
     }
     moves: list[Step] = [("lock_run", {"run_id": attempt.run_id}), *starts, ("wait_for_sub_run", waiting)]
+    moves.append(admit_move(rooms))
     found = rooms.store.move_all(attempt.workspace_id, moves)
     begun = {name: rows for (name, _), rows in zip(moves, found, strict=True)}
-    for run in begun.get("start_run", ()):
-        wake_steps(rooms, wake_ups(attempt.workspace_id, run.id, run.ready))
+    wake_steps(rooms, let_in(attempt.workspace_id, begun["admit_steps"]))
     for step in begun["wait_for_sub_run"]:
         if step.status == "queued":
             wake_steps(rooms, [WakeUp(attempt.workspace_id, attempt.run_id, step.id, step.attempt, reason="sub_run")])

@@ -22,16 +22,18 @@ class Swept:
 
 def sweep(rooms: Rooms) -> Swept:
     """Wakes overdue steps and effects of every workspace, a bounded number. Twice, or twice at once, does no harm."""
-    rows = rooms.store.move_unscoped("due_to_wake", limit=A_TICK, grace_s=rooms.settings.sweep_grace_s)
-    steps = [row for row in rows if row.subject == "step"]
+    most, grace_s = rooms.settings.workspace_steps, rooms.settings.sweep_grace_s
+    rows = rooms.store.move_unscoped("due_to_wake", limit=A_TICK, most=most, grace_s=grace_s)
+    steps = [row for row in rows if row.subject != "effect"]
     effects = [row for row in rows if row.subject == "effect"]
     woken = wake_steps(rooms, [_step(row) for row in steps if row.is_woken])
     woken += wake_effects(rooms, [_effect(row) for row in effects])
-    return Swept(woken=woken, is_full=A_TICK in (len(steps), len(effects)))
+    return Swept(woken=woken, is_full=max(len(steps), len(effects)) >= A_TICK)
 
 
 def _step(row: Any) -> WakeUp:
-    return WakeUp(row.workspace_id, row.run_id, row.id, row.generation, reason="sweep")
+    reason = "admitted" if row.subject == "admitted" else "sweep"
+    return WakeUp(row.workspace_id, row.run_id, row.id, row.generation, reason=reason)
 
 
 def _effect(row: Any) -> EffectWakeUp:

@@ -23,11 +23,13 @@ from shared.core.canonical import JsonObject
 from shared.core.conditions import Skip
 from shared.core.definitions import APPROVAL_NODE, SYNTHESIS_NODE, WORKFLOW_NODE, RetryPolicy
 from shared.core.ids import new_id
+from shared.engine.admission import admit_move, let_in
 from shared.engine.attempt import ENGINES_OWN, Attempt, Ended
 from shared.engine.control import end_orphans
 from shared.engine.gates import pass_gate
 from shared.engine.items import collected, is_whole, spread
 from shared.engine.leave_step import skip_steps
+from shared.engine.relay import WakeUp, wake_steps
 from shared.engine.rooms import Rooms
 from shared.engine.run_agent import Found, run_agent
 from shared.engine.settle_step import Success, fail_or_retry, succeed_together
@@ -72,17 +74,42 @@ class Work:
         self._under_way = 0
         self._ended: list[tuple[Any, Success]] = []
         self._group = asyncio.TaskGroup()
+        self._has_backlog = False  # as far as this request has seen
+        self._has_looked = False  # since the last step ended
 
     async def steps(self, first: Any) -> dict[UUID, StepOutcome]:
         """Does the loaded step and what follows it. How each ended, by its id.
 
         If the store could not take a result, the other steps still end; then that error is raised.
         """
-        async with self._group:
-            self._start([first])
+        batch = [first]
+        while batch:
+            async with asyncio.TaskGroup() as self._group:
+                self._start(batch)
+            batch = [] if self._busy or self._has_looked else self._let_in()
         if self._busy:
             raise self._busy[0]
         return self._outcomes
+
+    def _let_in(self) -> list[Any]:
+        """Nothing is at work here any more: lets in what there is room for now. Returns what to go on with."""
+        try:
+            (rows,) = self._rooms.store.move_all(self._workspace_id, [admit_move(self._rooms)])
+            return self._taken(let_in(self._workspace_id, rows))
+        except TransientError as busy:
+            log.warning("work.not_admitted: the sweep lets in what waits (%s)", busy)
+            return []
+
+    def _taken(self, admitted: Sequence[WakeUp]) -> list[Any]:
+        """Of what was let in, the steps of this run that there is room for here, loaded. The others get a task."""
+        self._has_backlog = bool(admitted)
+        own = [wake.step_id for wake in admitted if wake.run_id == self._run_id][: self._room()]
+        wake_steps(self._rooms, [wake for wake in admitted if wake.step_id not in own])
+        if not own:
+            return []
+        loads: list[Step] = [("load_step", {"run_id": self._run_id, "step_id": step_id}) for step_id in own]
+        rows = self._rooms.store.move_all(self._workspace_id, loads)
+        return [step for found in rows for step in found if step.can_claim]
 
     def _start(self, steps: Sequence[Any]) -> None:
         """Claims the steps that are to be done, skips the others, and goes on with what the skips make ready."""
@@ -102,7 +129,7 @@ class Work:
             return ()
         for (step, _), is_done in zip(skips, left.is_done, strict=True):
             self._outcomes[step.id] = StepOutcome.SKIPPED if is_done else StepOutcome.NOT_OURS
-        return left.following
+        return [*left.following, *self._taken(left.admitted)]
 
     def _claim_all(self, steps: Sequence[tuple[Any, Ready]]) -> None:
         if not steps:
@@ -177,6 +204,7 @@ class Work:
             self._settle_soon(step, Success(attempt, found, end, report, proposed))
             return
         self._under_way -= 1
+        self._has_looked = False
         self._outcomes[step.id] = StepOutcome(self._ended_otherwise(attempt, found, end))
 
     async def _done(self, step: Any, attempt: Attempt, given: JsonObject) -> tuple[Found | Ended, StepLog | None]:
@@ -200,7 +228,7 @@ class Work:
         done = spread(attempt, step, given["items"], self._room() + 1, self._rooms)
         if done is None:
             return TerminalError("its run has ended")
-        self._start(done.following)
+        self._start([*done.following, *self._taken(done.admitted)])
         return "waiting"
 
     def _ended_otherwise(self, attempt: Attempt, found: EngineError | Ended, end: AgentRunEnd | None) -> Ended:
@@ -230,11 +258,14 @@ class Work:
 
     def _settled(self, ended: Sequence[tuple[Any, Success]]) -> None:
         follow = self._to_follow([step for step, _ in ended])
-        settled = succeed_together([success for _, success in ended], follow, self._rooms)
+        with_more = self._has_backlog or not follow or any(set(step.successors) - set(follow) for step, _ in ended)
+        settled = succeed_together([success for _, success in ended], follow, self._rooms, with_more=with_more)
         for (step, _), outcome in zip(ended, settled.ended, strict=True):
             self._outcomes[step.id] = StepOutcome(outcome)
-        if settled.following:
-            self._start(settled.following)
+        self._start(settled.following)
+        self._has_looked = with_more
+        if with_more:
+            self._start(self._taken(settled.admitted))
 
     def _to_follow(self, steps: Sequence[Any]) -> list[UUID]:
         """The successors to go on with, should the settle make them ready: as many as there is room and time for."""

@@ -49,7 +49,7 @@ class Full:
 
     def swept(self, limit: int) -> list[Scan]:
         """How a sweep finds what is due, of which it takes so many."""
-        return scans(self.settings.database_unscoped_url, "due_to_wake", limit=limit, grace_s=1.0)
+        return scans(self.settings.database_unscoped_url, "due_to_wake", limit=limit, most=48, grace_s=1.0)
 
     def moved(self, name: str, key: str, **values: Any) -> list[Scan]:
         """How a statement about a step finds it, and the steps around it."""
@@ -110,6 +110,7 @@ def success() -> dict[str, Any]:
         "latency_ms": 1,
         "model_used": None,
         "report_md": None,
+        "follow": "{}",
         "grace_s": 60.0,
     }
 
@@ -127,9 +128,9 @@ def test_a_sweep_reads_what_is_due_and_no_more(known: Full) -> None:
     by the index of what is due."""
     found = known.swept(A_TICK)
 
-    assert [scan.rows for scan in found if scan.index == "tiktok_wake_ups_due"] == [DUE]
+    assert max(scan.rows for scan in found if scan.index == "tiktok_wake_ups_due") == DUE
     assert [scan.rows for scan in found if scan.index == "tiktok_effects_due"] == [DUE_EFFECTS]
-    assert {scan.how for scan in found} == {"Index Scan"}
+    assert {scan.how for scan in found} <= {"Index Scan", "Index Only Scan"}
     assert max(scan.rows for scan in found) == DUE
 
 

@@ -177,7 +177,7 @@ def test_an_error_undoes_the_transaction(store: Store, workspace: UUID) -> None:
 def test_the_second_role_may_wake_and_nothing_more(settings: Settings) -> None:
     """The sweep's role sees steps of every workspace, and cannot read a brief or a prompt."""
     with session_unscoped() as session:
-        session.fetch("due_to_wake", limit=0, grace_s=1.0)
+        session.fetch("due_to_wake", limit=0, most=1, grace_s=1.0)
     assert settings.database_unscoped_url is not None
     connection = connect_url(settings.database_unscoped_url, "unscoped")
     for table in ("tiktok_briefs", "tiktok_agent_steps", "tiktok_texts"):

@@ -197,25 +197,29 @@ with run as (
     update tiktok_workflow_runs
        set paused_at = null, paused_scope = null, paused_by = null, pause_reason = null, version = version + 1
      where id = :run_id::uuid and status = 'running' and paused_at is not null and paused_scope = 'run'
-    returning workspace_id, id, version
+    returning workspace_id, id, version, priority
 ), told as (
     insert into tiktok_outbox (workspace_id, subject_id, seq, kind, payload)
     select workspace_id, id, version, 'workflow_run.resumed',
            jsonb_build_object('status', 'running', 'resumed_by', :resumed_by::text)
       from run
 ), step as (
-    select s.workspace_id, s.id, s.workflow_run_id, s.idx, s.not_before, run.version,
+    select s.workspace_id, s.id, s.workflow_run_id, s.idx, s.not_before, run.version, run.priority,
            s.status = 'queued' or s.leased_until < now() as is_idle
       from run join tiktok_workflow_steps s on s.workspace_id = run.workspace_id and s.workflow_run_id = run.id
      where s.status in ('queued', 'running')
 ), waking as (
-    insert into tiktok_wake_ups (workspace_id, step_id, workflow_run_id, wake_at)
+    insert into tiktok_wake_ups (workspace_id, step_id, workflow_run_id, wake_at, state, priority, generation)
     select workspace_id, id, workflow_run_id,
-           greatest(not_before, now()) + make_interval(secs => :grace_s::float8)
+           greatest(not_before, now()) + make_interval(secs => :grace_s::float8),
+           case when not is_idle then 'admitted' when not_before > now() then 'timed' else 'backlog' end::wake_up_state,
+           priority, version
       from step
-    on conflict (workspace_id, step_id) do nothing
+    on conflict (workspace_id, step_id) do update
+       set wake_at = excluded.wake_at, state = excluded.state, generation = excluded.generation
 )
-select workflow_run_id as run_id, id as step_id, not_before, version from step where is_idle order by idx;
+select workflow_run_id as run_id, id as step_id, not_before, version from step
+ where is_idle and not_before > now() order by idx;
 
 -- name: park_step
 -- A paused step was woken: it is not looked at again until its run is resumed. No row: it is at work, or not paused.
@@ -286,27 +290,30 @@ with scope as (
            pause_reason = case when held.stays then r.pause_reason end,
            version = r.version + case when held.stays then 0 else 1 end
       from held where r.workspace_id = held.workspace_id and r.id = held.id and r.status = 'running'
-    returning r.workspace_id, r.id, r.version, r.paused_at
+    returning r.workspace_id, r.id, r.version, r.paused_at, r.priority
 ), told as (
     insert into tiktok_outbox (workspace_id, subject_id, seq, kind, payload)
     select workspace_id, id, version, 'workflow_run.resumed',
            jsonb_build_object('status', 'running', 'resumed_by', :resumed_by::text)
       from run where paused_at is null
 ), step as (
-    select s.workspace_id, s.id, s.workflow_run_id, s.idx, s.not_before, run.version,
+    select s.workspace_id, s.id, s.workflow_run_id, s.idx, s.not_before, run.version, run.priority,
            s.status = 'queued' or s.leased_until < now() as is_idle
       from run join tiktok_workflow_steps s on s.workspace_id = run.workspace_id and s.workflow_run_id = run.id
      where run.paused_at is null and s.status in ('queued', 'running')
 ), waking as (
-    insert into tiktok_wake_ups (workspace_id, step_id, workflow_run_id, wake_at)
+    insert into tiktok_wake_ups (workspace_id, step_id, workflow_run_id, wake_at, state, priority, generation)
     select workspace_id, id, workflow_run_id,
-           greatest(not_before, now()) + make_interval(secs => :grace_s::float8)
+           greatest(not_before, now()) + make_interval(secs => :grace_s::float8),
+           case when not is_idle then 'admitted' when not_before > now() then 'timed' else 'backlog' end::wake_up_state,
+           priority, version
       from step
-    on conflict (workspace_id, step_id) do nothing
+    on conflict (workspace_id, step_id) do update
+       set wake_at = excluded.wake_at, state = excluded.state, generation = excluded.generation
 )
 select (select count(*) from run where paused_at is null)::int as runs,
        (select jsonb_agg(jsonb_build_array(workflow_run_id, id, version, not_before) order by workflow_run_id, idx)
-          from step where is_idle) as steps;
+          from step where is_idle and not_before > now()) as steps;
 
 -- name: pauses
 select scope, workflow_slug, paused_by, reason, paused_at from tiktok_pauses order by scope desc, workflow_slug;

@@ -142,7 +142,7 @@ with gate as (
 ), waking as (
     insert into tiktok_wake_ups (workspace_id, step_id, workflow_run_id, wake_at)
     select workspace_id, id, workflow_run_id, now() + make_interval(secs => :grace_s::float8) from step
-    on conflict (workspace_id, step_id) do update set wake_at = excluded.wake_at
+    on conflict (workspace_id, step_id) do update set wake_at = excluded.wake_at, state = 'admitted'
 ), moved as (
     update tiktok_workflow_runs r set version = r.version + 1
       from step where r.workspace_id = step.workspace_id and r.id = step.workflow_run_id

@@ -5,7 +5,7 @@
 -- that its run need not. The steps behind it are counted down as by succeed_step, and hear what it came to. A failure is
 -- guarded by the fence; a skip finds the step queued, as it was loaded.
 with run as (
-    select workspace_id, id, version, status, steps_open from tiktok_workflow_runs
+    select workspace_id, id, version, status, steps_open, priority from tiktok_workflow_runs
      where id = :run_id::uuid and (status = 'running' or :is_failure::boolean)
 ), calls as (
     select coalesce(sum(cost_usd), 0) as cost_usd from tiktok_agent_steps
@@ -40,9 +40,11 @@ with run as (
        and s.waiting_on > 0 and length(successor.id::text) = 36 -- as in succeed_step
     returning s.workspace_id, s.id, s.workflow_run_id, s.status, s.attempt
 ), waking as (
-    insert into tiktok_wake_ups (workspace_id, step_id, workflow_run_id, wake_at)
-    select workspace_id, id, workflow_run_id, now() + make_interval(secs => :grace_s::float8)
-      from counted where status = 'queued'
+    insert into tiktok_wake_ups (workspace_id, step_id, workflow_run_id, wake_at, state, priority, generation)
+    select c.workspace_id, c.id, c.workflow_run_id, now() + make_interval(secs => :grace_s::float8),
+           case when c.id = any (:follow::uuid[]) then 'admitted' else 'backlog' end::wake_up_state, run.priority,
+           c.attempt
+      from counted c, run where c.status = 'queued'
 ), awake as (
     delete from tiktok_wake_ups w using step where w.workspace_id = step.workspace_id and w.step_id = step.id
 ), end_of_run as (
@@ -81,18 +83,14 @@ with run as (
 ), heard as (
     select pg_notify('run_ended', step.workflow_run_id::text) from step, end_of_run where is_end
 )
-select moved.status as run_status, step.cost_usd,
-       (select jsonb_agg(jsonb_build_array(counted.id, counted.attempt))
-          from counted where counted.status = 'queued') as ready,
-       (select count(*) from heard) as heard
-  from step, moved;
+select moved.status as run_status, step.cost_usd, (select count(*) from heard) as heard from step, moved;
 
 -- name: spread_step
 -- A claimed for_each step has its list: one step for each item, in :max_parallel lanes. An item waits for the one that
 -- many places before it; each counts down its for_each step, which holds no lease until the last of them has ended. From
 -- then on its sources are its items. An item may use the journal of the item at its place in an earlier run.
 with run as (
-    select workspace_id, id, version, steps_total from tiktok_workflow_runs
+    select workspace_id, id, version, steps_total, priority from tiktok_workflow_runs
      where id = :run_id::uuid and status = 'running'
 ), item as (
     select i.id, i.item, i.place::int - 1 as place, lead(i.id, :max_parallel::int) over (order by i.place) as next_id
@@ -130,9 +128,10 @@ with run as (
       from step cross join run cross join item left join earlier on earlier.place = item.place
     returning workspace_id, id, workflow_run_id, status, attempt
 ), waking as (
-    insert into tiktok_wake_ups (workspace_id, step_id, workflow_run_id, wake_at)
-    select workspace_id, id, workflow_run_id, now() + make_interval(secs => :grace_s::float8)
-      from made where status = 'queued'
+    insert into tiktok_wake_ups (workspace_id, step_id, workflow_run_id, wake_at, state, priority)
+    select m.workspace_id, m.id, m.workflow_run_id, now() + make_interval(secs => :grace_s::float8),
+           case when m.id = any (:follow::uuid[]) then 'admitted' else 'backlog' end::wake_up_state, run.priority
+      from made m, run where m.status = 'queued'
 ), asleep as (
     delete from tiktok_wake_ups w using step where w.workspace_id = step.workspace_id and w.step_id = step.id
 ), moved as (
@@ -148,8 +147,7 @@ with run as (
                               'items', step.items, 'steps_total', moved.steps_total)
       from run, step, moved
 )
-select (select jsonb_agg(jsonb_build_array(made.id, made.attempt)) from made where made.status = 'queued') as ready
-  from step;
+select items from step;
 
 -- name: parent_of_sub_run
 -- What a run inside of another one has from it. What is left of a cap of the outer run bounds the inner one.
@@ -229,7 +227,7 @@ with ended as (
 ), waking as (
     insert into tiktok_wake_ups (workspace_id, step_id, workflow_run_id, wake_at)
     select workspace_id, id, workflow_run_id, now() + make_interval(secs => :grace_s::float8) from step
-    on conflict (workspace_id, step_id) do update set wake_at = excluded.wake_at
+    on conflict (workspace_id, step_id) do update set wake_at = excluded.wake_at, state = 'admitted'
 ), moved as (
     update tiktok_workflow_runs r set version = r.version + 1
       from step where r.workspace_id = step.workspace_id and r.id = step.workflow_run_id

@@ -59,7 +59,7 @@ with run as (
     select workspace_id, step_id,
            least(expires_at, created_at + make_interval(secs => remind_every_s::float8)) as at from gate
 ), waking as (
-    update tiktok_wake_ups w set wake_at = due.at
+    update tiktok_wake_ups w set wake_at = due.at, state = 'timed'
       from due where w.workspace_id = due.workspace_id and w.step_id = due.step_id and due.at is not null
 ), asleep as (
     delete from tiktok_wake_ups w using due
@@ -149,7 +149,7 @@ with run as (
     insert into tiktok_wake_ups (workspace_id, step_id, workflow_run_id, wake_at)
     select workspace_id, id, workflow_run_id, now() + make_interval(secs => :grace_s::float8)
       from step where status = 'queued'
-    on conflict (workspace_id, step_id) do update set wake_at = excluded.wake_at
+    on conflict (workspace_id, step_id) do update set wake_at = excluded.wake_at, state = 'admitted'
 ), asleep as (
     delete from tiktok_wake_ups w using step
      where step.status = 'waiting' and w.workspace_id = step.workspace_id and w.step_id = step.id

@@ -16,14 +16,16 @@ with pause as (
     insert into tiktok_workflow_runs (
         workspace_id, id, workflow_slug, workflow_version, definition_digest, brief_id, brief_jsonb, trigger_type,
         trigger_event_id, budget_usd, version, steps_total, steps_open, created_by, idempotency_key, request_digest,
-        fork_kind, forked_from_run_id, forked_at_steps, parent_run_id, parent_step_id, depth, paused_at, paused_scope, paused_by, pause_reason)
+        fork_kind, forked_from_run_id, forked_at_steps, parent_run_id, parent_step_id, depth, paused_at, paused_scope,
+        paused_by, pause_reason, priority)
     select :workspace_id::uuid, :run_id::uuid, :slug::text, :workflow_version::int, :digest::text, :brief_id::uuid,
            :brief_jsonb::jsonb, :trigger_type::trigger_type, :trigger_event_id::text, :budget_usd::numeric, 1,
            :steps_total::int, :steps_open::int, :created_by::text, :idempotency_key::text, :request_digest::text,
            :fork_kind::fork_kind, :forked_from_run_id::uuid,
            (select array_agg(key) from jsonb_array_elements_text(:forked_at_steps::jsonb) key),
            :parent_run_id::uuid, :parent_step_id::uuid, :depth::int,
-           case when pause.scope is not null then now() end, pause.scope, pause.paused_by, pause.reason
+           case when pause.scope is not null then now() end, pause.scope, pause.paused_by, pause.reason,
+           :priority::smallint
       from (values (1)) one left join pause on true
     on conflict (workspace_id, idempotency_key) do nothing
     returning workspace_id, id, started_at, paused_scope
@@ -44,8 +46,9 @@ with pause as (
            agent_run_id uuid, output_jsonb jsonb)
     returning workspace_id, id, workflow_run_id, status, attempt
 ), waking as (
-    insert into tiktok_wake_ups (workspace_id, step_id, workflow_run_id, wake_at)
-    select workspace_id, id, workflow_run_id, now() + make_interval(secs => :grace_s::float8)
+    insert into tiktok_wake_ups (workspace_id, step_id, workflow_run_id, wake_at, state, priority)
+    select workspace_id, id, workflow_run_id, now() + make_interval(secs => :grace_s::float8), 'backlog',
+           :priority::smallint
       from steps where status = 'queued' and not exists (select from pause)
 ), dispatched as (
     update tiktok_briefs set status = 'dispatched' from run where tiktok_briefs.id = :brief_id::uuid
@@ -58,10 +61,7 @@ with pause as (
                   'forked_from_run_id', :forked_from_run_id::uuid, 'forked_at_steps', :forked_at_steps::jsonb))
       from run
 )
-select run.id, run.started_at,
-       (select jsonb_agg(jsonb_build_array(steps.id, steps.attempt)) from steps
-         where steps.status = 'queued' and run.paused_scope is null) as ready
-  from run;
+select run.id, run.started_at from run;
 
 -- name: run_of_idempotency_key
 select id, request_digest, started_at from tiktok_workflow_runs where idempotency_key = :idempotency_key::text;

@@ -96,7 +96,7 @@ select step.attempt from step;
 -- Settles a step: its output, its agent run, its successors' counters, the newly ready, the run. Guarded by the fence.
 -- A step without an agent run (a gate) keeps its output itself.
 with run as (
-    select workspace_id, id, version, status, steps_open from tiktok_workflow_runs
+    select workspace_id, id, version, status, steps_open, priority from tiktok_workflow_runs
      where id = :run_id::uuid
 ), calls as (
     select coalesce(sum(cost_usd), 0) as cost_usd from tiktok_agent_steps
@@ -125,9 +125,11 @@ with run as (
        and s.waiting_on > 0 and length(successor.id::text) = 36 -- always true: it makes the planner expect few, and go by the primary key
     returning s.workspace_id, s.id, s.workflow_run_id, s.status, s.attempt
 ), waking as (
-    insert into tiktok_wake_ups (workspace_id, step_id, workflow_run_id, wake_at)
-    select workspace_id, id, workflow_run_id, now() + make_interval(secs => :grace_s::float8)
-      from counted where status = 'queued'
+    insert into tiktok_wake_ups (workspace_id, step_id, workflow_run_id, wake_at, state, priority, generation)
+    select c.workspace_id, c.id, c.workflow_run_id, now() + make_interval(secs => :grace_s::float8),
+           case when c.id = any (:follow::uuid[]) then 'admitted' else 'backlog' end::wake_up_state, run.priority,
+           c.attempt
+      from counted c, run where c.status = 'queued'
 ), awake as (
     delete from tiktok_wake_ups w using step where w.workspace_id = step.workspace_id and w.step_id = step.id
 ), end_of_run as (
@@ -162,11 +164,7 @@ with run as (
 ), heard as (
     select pg_notify('run_ended', step.workflow_run_id::text) from step, end_of_run where is_end
 )
-select moved.status as run_status, step.cost_usd,
-       (select jsonb_agg(jsonb_build_array(counted.id, counted.attempt))
-          from counted where counted.status = 'queued') as ready,
-       (select count(*) from heard) as heard
-  from step, moved;
+select moved.status as run_status, step.cost_usd, (select count(*) from heard) as heard from step, moved;
 
 -- name: fail_step
 -- A step that cannot go on fails its run: what is not at work is skipped, what is may finish
@@ -273,7 +271,8 @@ with run as (
     returning s.workspace_id, s.id, s.workflow_run_id, s.key, s.label, s.agent_name, s.attempt,
               s.not_before, s.failures
 ), waking as (
-    update tiktok_wake_ups w set wake_at = step.not_before + make_interval(secs => :grace_s::float8)
+    update tiktok_wake_ups w
+       set wake_at = step.not_before + make_interval(secs => :grace_s::float8), state = 'timed'
       from step where w.workspace_id = step.workspace_id and w.step_id = step.id
 ), agent_run as (
     update tiktok_agent_runs a

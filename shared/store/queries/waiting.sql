@@ -35,7 +35,8 @@ with run as (
 ), waking as (
     update tiktok_wake_ups w
        set wake_at = coalesce(case when step.status = 'waiting' then step.wait_until end, now())
-                     + make_interval(secs => :grace_s::float8)
+                     + make_interval(secs => :grace_s::float8),
+           state = case when step.status = 'waiting' then 'timed' else 'admitted' end::wake_up_state
       from step
      where (step.status = 'queued' or step.wait_until is not null)
        and w.workspace_id = step.workspace_id and w.step_id = step.id
@@ -73,7 +74,7 @@ with signal as (
 ), waking as (
     insert into tiktok_wake_ups (workspace_id, step_id, workflow_run_id, wake_at)
     select workspace_id, id, workflow_run_id, now() + make_interval(secs => :grace_s::float8) from step
-    on conflict (workspace_id, step_id) do update set wake_at = excluded.wake_at
+    on conflict (workspace_id, step_id) do update set wake_at = excluded.wake_at, state = 'admitted'
 ), moved as (
     update tiktok_workflow_runs r set version = r.version + woken.steps
       from (select workspace_id, workflow_run_id, count(*)::int as steps from step group by 1, 2) woken
