@@ -47,7 +47,8 @@ def drill(
 
     WORKFLOW is the slug of a workflow, or a JSON file that defines one. Executors are killed and stopped, Postgres
     ends, tasks are lost, refused and delivered again, as a seed draws it. All of it happens in a stack of its own in a
-    temporary folder, with mock accounts and a fake model vendor that keeps a bill: your stack is not touched.
+    temporary folder, with mock accounts and a fake model vendor that keeps a bill: your stack is not touched. Where a
+    run waits at a gate, it is approved.
     """
     from local.drill.doors import DoorRefusedError
     from local.drill.report import Report
@@ -112,6 +113,8 @@ def _show(report: Report, workflow: str) -> None:
     table("calls of models", ("calls", "number"), [*calls, *money], numbers=("number",))
     ended = ", ".join(f"{number} {status}" for status, number in storm.statuses.items()) or "none"
     click.echo(f"runs: {ended}; attempts: {result.attempts}, of which {storm.attempts_lost} lost their executor")
+    if storm.approvals:
+        click.echo(f"approvals at gates: {storm.approvals}")
     click.echo(f"a run took {storm.calm_s:.1f} s in calm, {storm.stormy_s:.1f} s in the storm (median)")
     for problem in result.problems:
         click.echo(f"BROKEN: {plain(problem)}")

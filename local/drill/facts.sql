@@ -7,7 +7,14 @@ select count(*) filter (where status = 'running') as open_runs, count(*) as runs
        (select coalesce(sum(attempt), 0)::int from tiktok_workflow_steps
          where workspace_id = :workspace_id::uuid) as attempts,
        (select count(*) from tiktok_workflow_steps
-         where workspace_id = :workspace_id::uuid and status = 'succeeded') as steps_done
+         where workspace_id = :workspace_id::uuid and status = 'succeeded') as steps_done,
+       coalesce(sum(steps_open) filter (where status = 'running'), 0)::int as steps_open,
+       (select count(*) from tiktok_workflow_steps
+         where workspace_id = :workspace_id::uuid and status = 'waiting') as waiting,
+       (select count(*) from tiktok_workflow_steps
+         where workspace_id = :workspace_id::uuid and status = 'pending_approval') as at_gates,
+       (select count(*) from tiktok_workflow_steps
+         where workspace_id = :workspace_id::uuid and status = 'running') as at_work
   from tiktok_workflow_runs where workspace_id = :workspace_id::uuid;
 
 -- name: calls
@@ -43,6 +50,30 @@ select r.id, r.definition_digest, r.status, w.version, w.dag_jsonb,
   from tiktok_workflow_runs r
   join tiktok_workflows w on w.workspace_id = r.workspace_id and w.digest = r.definition_digest
  where r.workspace_id = :workspace_id::uuid;
+
+-- name: effects
+select id, run_id, kind, key, status, attempt, idempotency_key, error_message from tiktok_effects
+ where workspace_id = :workspace_id::uuid;
+
+-- name: received
+-- What the steps that waited put out.
+select s.workflow_run_id as run_id, a.output_jsonb ->> 'text' as received
+  from tiktok_workflow_steps s
+  join tiktok_agent_runs a on a.workspace_id = s.workspace_id and a.id = s.agent_run_id
+ where s.workspace_id = :workspace_id::uuid and s.agent_name = 'drill_wait' and s.status = 'succeeded';
+
+-- name: let_a_month_pass
+-- Thirty days pass for what waits: no clock is shifted, its rows move back in time.
+with step as (
+    update tiktok_workflow_steps set wait_until = wait_until - interval '30 days'
+     where workspace_id = :workspace_id::uuid and status = 'waiting' and wait_until is not null
+    returning workspace_id, id
+)
+update tiktok_wake_ups w set wake_at = wake_at - interval '30 days'
+  from step where w.workspace_id = step.workspace_id and w.step_id = step.id;
+
+-- name: caps_now
+select scope, scope_id, cap_usd, used_usd from tiktok_caps where workspace_id = :workspace_id::uuid;
 
 -- name: limit_connections
 alter system set max_connections = 20;
@@ -189,3 +220,49 @@ with ends as (
     window of_join as (partition by workflow_run_id, split_part(key, '_', 2) order by completed_at)
 )
 select count(*) as branches, count(*) filter (where least(since, until) < interval '1 millisecond') as n from ends;
+
+-- name: wrong_i5_over_cap
+select scope, scope_id, cap_usd, used_usd from tiktok_caps
+ where workspace_id = :workspace_id::uuid and used_usd > cap_usd;
+
+-- name: wrong_i5_reservation_open
+-- At rest no money is held for a call.
+select l.id, l.reserved_usd, r.status from tiktok_ledger l
+  join tiktok_workflow_runs r on r.workspace_id = l.workspace_id and r.id = l.run_id
+ where l.workspace_id = :workspace_id::uuid and l.settled_usd is null and r.status <> 'running';
+
+-- name: wrong_i5_counter
+-- What a run's cap counts is what its ledger says.
+select c.scope_id, c.used_usd, sum(coalesce(l.settled_usd, l.reserved_usd)) as of_ledger
+  from tiktok_caps c
+  left join tiktok_ledger l on l.workspace_id = c.workspace_id and l.run_id::text = c.scope_id and l.kind = 'model'
+ where c.workspace_id = :workspace_id::uuid and c.scope = 'run'
+ group by c.scope_id, c.used_usd
+having c.used_usd <> coalesce(sum(coalesce(l.settled_usd, l.reserved_usd)), 0);
+
+-- name: wrong_i10_gate_left
+select g.id, g.title from tiktok_gates g
+  join tiktok_workflow_runs r on r.workspace_id = g.workspace_id and r.id = g.run_id
+ where g.workspace_id = :workspace_id::uuid and g.status = 'open' and r.status <> 'running';
+
+-- name: wrong_i10_decided_once
+-- A gate has one event that ends it, if it was decided; none, if it was not.
+select g.id, g.title, g.status, count(o.seq) as ends from tiktok_gates g
+  left join tiktok_outbox o on o.workspace_id = g.workspace_id and o.subject_id = g.run_id
+       and o.kind in ('gate.approved', 'gate.rejected') and o.payload ->> 'gate_id' = g.id::text
+       and o.payload ->> 'status' <> 'open'
+ where g.workspace_id = :workspace_id::uuid
+ group by g.id, g.title, g.status
+having count(o.seq) <> case when g.status in ('approved', 'rejected') then 1 else 0 end;
+
+-- name: wrong_i10_effect_left
+select e.id, e.title, e.status from tiktok_effects e
+  join tiktok_workflow_runs r on r.workspace_id = e.workspace_id and r.id = e.run_id
+ where e.workspace_id = :workspace_id::uuid and r.status <> 'running' and e.status in ('released', 'doing');
+
+-- name: wrong_i10_without_leave
+-- Nothing was done that no gate approved.
+select e.id, e.title, e.status, g.status as gate from tiktok_effects e
+  left join tiktok_gates g on g.workspace_id = e.workspace_id and g.id = e.gate_id
+ where e.workspace_id = :workspace_id::uuid and e.status in ('released', 'doing', 'done', 'unknown')
+   and g.status is distinct from 'approved';

@@ -14,6 +14,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 DRILL_FOLDER = "drill"  # in the stack's folder
+ACTS = "acts"  # the notes of what was done to the world, a line an act
 
 
 class Death(BaseModel):
@@ -42,6 +43,7 @@ class Plan(BaseModel):
     unmade_share: float = 0.0  # of wake-ups: an error, and no task was made
     unsure_share: float = 0.0  # of wake-ups: an error, although the task was made
     most_copies: int = 1  # each wake-up becomes 2 to so many tasks; 1: it stays one
+    act_troubles: dict[str, float] = {}  # of effects, by what happens in their first attempt
 
 
 def share(seed: int, *about: object) -> float:

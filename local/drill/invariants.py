@@ -1,6 +1,6 @@
 """What must hold after every drill, whatever was done to it: read from Postgres past the wall, and from the bill.
 
-I6 to I8 (mirror, audit in BigQuery, audit chain) and I10 (effects) are not checked: those parts do not exist yet.
+I6 to I8 (mirror, audit in BigQuery, audit chain) are not checked: those parts do not exist yet.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
+from local.drill.faults import ACTS
 from local.drill.world import FACTS, World
 from shared.store.connection import connect_url
 from shared.store.wire import Statement
@@ -44,7 +45,20 @@ def broken_rules(world: World, workspace: UUID) -> list[str]:
             if rows:
                 shown = "; ".join(_told(row) for row in rows[:SHOWN])
                 found.append(f"{name.removeprefix('wrong_')}: {len(rows)} rows, such as {shown}")
-    return found + wall_holes(world, workspace)
+    return found + wrong_acts(world, workspace) + wall_holes(world, workspace)
+
+
+def wrong_acts(world: World, workspace: UUID) -> list[str]:
+    """I10: what the drill's vendor did to the world, beside what our rows say. `done` is once, the others never; what
+    is unknown is once or never, and not twice."""
+    acts = Counter(world.faults.notes(ACTS))
+    found = []
+    for effect in world.look("effects", workspace_id=workspace):
+        did = acts.pop(effect.idempotency_key, 0)
+        is_right = did <= 1 if effect.status == "unknown" else did == (effect.status == "done")
+        if effect.kind.startswith("drill_") and not is_right:
+            found.append(f"i10: effect {effect.id} is {effect.status} and was done {did} times")
+    return [*found, *[f"i10: something was done under {key}, which is no effect" for key in acts]]
 
 
 def _told(row: Any) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from decimal import Decimal
 
 from local.drill.running import Result
 from local.drill.storm import TITLES, Storm
+from local.drill.trial import END_OF_RUNS
 from shared.core.canonical import JsonObject
 
 MICRO = Decimal(1_000_000)
@@ -15,8 +17,9 @@ INVARIANTS = {
     "I2": "every step ended once, and its events are all there",
     "I3": "no step began before all that it waits for had ended",
     "I4": "the vendor's bill is the journal, to the micro-dollar; no call is paid for twice but those in doubt",
-    "I5": "a run's total is what its calls cost",
+    "I5": "a run's total is what its calls cost; no cap is exceeded, and no money is left held",
     "I9": "no other workspace sees a row",
+    "I10": "every gate was decided once; nothing was done without leave, and nothing is left half done",
 }
 
 
@@ -56,6 +59,7 @@ class Report:
             "runs": {"asked": storm.runs, "calm": 1, "ended": dict(storm.statuses)},
             "seconds": {"calm_run": round(storm.calm_s, 3), "stormy_run": round(storm.stormy_s, 3), "all": self._s},
             "faults": {name: storm.fired[name] for name in TITLES},
+            "approvals": storm.approvals,
             "attempts": {"begun": self.result.attempts, "lost": storm.attempts_lost},
             "invariants": {name: {"standing": self.standing(name), "broken": self.broken(name)} for name in INVARIANTS},
             "calls": {
@@ -81,7 +85,10 @@ class Report:
 
 def _invariant_of(problem: str) -> str:
     """The problems of an invariant begin with its name, as in `i4: …` or `i2_event_gaps: …`."""
-    return "I1" if problem.startswith("the end of every run") else problem[:2].upper()
+    if problem.startswith(END_OF_RUNS):
+        return "I1"
+    found = re.match(r"i\d+(?=[_:])", problem)
+    return found[0].upper() if found else ""
 
 
 def _is_no_proof(problem: str) -> bool:

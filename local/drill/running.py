@@ -12,7 +12,7 @@ from local.drill.trial import Trial
 from local.drill.until import DrillError, Told
 from local.drill.world import World
 
-NOT_CHECKED = "not checked, because it does not exist yet: I6 mirror, I7 BigQuery, I8 audit chain, I10 effects"
+NOT_CHECKED = "not checked, because it does not exist yet: I6 mirror, I7 BigQuery, I8 audit chain"
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from shared.core.canonical import JsonObject
 from shared.core.definitions import WorkflowDef
 
 HANDLE = "@lakucosmetics"
+END_OF_RUNS = "the end of every run"
 
 
 @dataclass
@@ -100,7 +101,7 @@ class Trial:
         return until(looked, seconds=seconds, what=what)
 
     def wait_for_ends(self, *, seconds: float = 120.0) -> Any:
-        return self.wait_for(lambda now: now.open_runs == 0, seconds=seconds, what="the end of every run")
+        return self.wait_for(lambda now: now.open_runs == 0, seconds=seconds, what=END_OF_RUNS)
 
     def kill_a_worker(self) -> bool:
         """SIGKILL for one of the workers that are there."""

@@ -84,6 +84,18 @@ class World:
         with suppress(urllib3.exceptions.HTTPError), urllib3.PoolManager(retries=False, timeout=2) as http:
             http.request("POST", f"{self.stack.url}/tasks/sweep", headers=headers)
 
+    def tasks_waiting(self) -> int:
+        """How many tasks stand in the queue, due or not."""
+        import grpc
+        from google.cloud import tasks_v2
+        from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpcTransport
+
+        own = self.stack.settings
+        with grpc.insecure_channel(str(own.cloud_tasks_emulator_host)) as channel:
+            client = tasks_v2.CloudTasksClient(transport=CloudTasksGrpcTransport(channel=channel))
+            queue = client.queue_path(own.gcp_project, own.gcp_location, own.step_queue)
+            return sum(1 for _ in client.list_tasks(parent=queue))
+
     def look(self, name: str, **values: Any) -> list[Any]:
         """The rows of a query of facts.sql, as the owner. Waits while the database is away."""
         return self.ask(FACTS[name].with_values(values))

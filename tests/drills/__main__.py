@@ -15,7 +15,7 @@ import sys
 import time
 
 from local.drill.running import Runner, table
-from tests.drills.app import APP
+from tests.drills.app import APP, register_parts
 from tests.drills.scenarios import SCENARIOS
 
 
@@ -38,6 +38,7 @@ def _arguments() -> argparse.Namespace:
 def main() -> int:
     """0 if every invariant held in every drill, else 1."""
     given = _arguments()
+    register_parts()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is ended
     began = time.monotonic()
 

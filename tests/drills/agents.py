@@ -10,12 +10,16 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from shared.agents.base import AgentContext, AgentResult, BaseAgent
 from shared.core.canonical import Json, JsonObject, digest_of
+from shared.core.proposals import ProposedEffect
 from shared.core.status import CallKind
 from shared.llm.claude import call_claude_cached
 from shared.llm.result import ClaudeResult
 from shared.trace.journal import durable
+from tests.drills.effects import KIND
 
 SYSTEM = "You repeat the number of the question, and nothing else."
+MONTH_S = 30 * 86_400.0
+DEAR_WORDS = 4_700  # of five bytes; a byte is a token at most, and four are one at the fake vendor
 TICK_S = 0.05  # agents that wait for the tick end within a millisecond of each other
 
 
@@ -41,10 +45,10 @@ def _text_of(ctx: AgentContext) -> str:
     return f"{ctx.input['step']} {digest_of([ctx.input['step'], upstream(ctx.input)])[:16]}"
 
 
-async def _ask(ctx: AgentContext, number: int) -> ClaudeResult:
-    question = f"Run {ctx.run_id}, step {ctx.input['step']}, question {number}."
+async def _ask(ctx: AgentContext, number: int, padding: str = "", model: str = "haiku") -> ClaudeResult:
+    question = f"Run {ctx.run_id}, step {ctx.input['step']}, question {number}. {padding}"
     return await call_claude_cached(
-        system_stable=SYSTEM, user_message=question, model="haiku", max_tokens=64, label=f"ask_{number}"
+        system_stable=SYSTEM, user_message=question, model=model, max_tokens=64, label=f"ask_{number}"
     )
 
 
@@ -101,4 +105,53 @@ class TickAgent(BaseAgent):
         return AgentResult(output={"text": _text_of(ctx)})
 
 
-DRILL_AGENTS: tuple[type[BaseAgent], ...] = (CallsAgent, GatherAgent, EchoAgent, TickAgent)
+class DearAgent(BaseAgent):
+    """Asks the model `calls` times with a question that may cost up to five cents, and costs about one."""
+
+    name = "drill_dear"
+    Input = Given
+    Output = Text
+
+    async def _execute(self, ctx: AgentContext) -> AgentResult:
+        padding = "dear " * DEAR_WORDS
+        cost = Decimal(0)
+        for number in range(int(ctx.input.get("calls", 1))):
+            cost += (await _ask(ctx, number, padding, "sonnet")).cost_usd
+        return AgentResult(output={"text": _text_of(ctx)}, cost_usd=cost)
+
+
+class ProposeAgent(BaseAgent):
+    """Proposes `calls` effects."""
+
+    name = "drill_propose"
+    Input = Given
+    Output = Text
+
+    async def _execute(self, ctx: AgentContext) -> AgentResult:
+        for number in range(int(ctx.input.get("calls", 1))):
+            title = f"Pin {ctx.input['step']} {number}"
+            ctx.propose(ProposedEffect(KIND, f"pin_{number}", title, {"text": title}))
+        return AgentResult(output={"text": _text_of(ctx)})
+
+
+class WaitAgent(BaseAgent):
+    """Waits thirty days for a signal to its run, and says what came."""
+
+    name = "drill_wait"
+    Input = Given
+    Output = Text
+
+    async def _execute(self, ctx: AgentContext) -> AgentResult:
+        came = await ctx.wait_for(f"drill:{ctx.run_id}", timeout_s=MONTH_S)
+        return AgentResult(output={"text": "nothing" if came is None else str(came["answer"])})
+
+
+DRILL_AGENTS: tuple[type[BaseAgent], ...] = (
+    CallsAgent,
+    GatherAgent,
+    EchoAgent,
+    TickAgent,
+    DearAgent,
+    ProposeAgent,
+    WaitAgent,
+)

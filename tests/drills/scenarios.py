@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from local.drill.running import Scenario
 from tests.drills.scenarios_deliveries import deliver_copies, lose_wake_ups, race_joins, refuse_deliveries
+from tests.drills.scenarios_gates import SHORT_EFFECTS, do_effects, race_decisions, wait_a_month
 from tests.drills.scenarios_kills import kill_at_random, kill_before_the_commit, stop_past_the_lease
+from tests.drills.scenarios_money import race_for_the_budget
 from tests.drills.scenarios_platform import (
     SHORT_TIMEOUT,
     end_postgres,
@@ -31,8 +33,13 @@ SCENARIOS: tuple[Scenario, ...] = (
     Scenario("F9", "createTask fails, with and without a task", lose_wake_ups, "100 runs of 16 steps"),
     Scenario("F10", "branches of a join end together", race_joins, "10,000 joins"),
     Scenario("F11", "the outbox drainer crashes", None, missing="there is no outbox drainer yet"),
+    Scenario("F13", "one workspace floods the queue", None, missing="workspaces have no limits or priorities yet"),
+    Scenario("F14", "calls race for the last cent of a cap", race_for_the_budget, "20 runs of 200 calls"),
+    Scenario("F15", "decisions race at gates", race_decisions, "1,000 gates of 20 decisions"),
+    Scenario("F16", "a wait of thirty days", wait_a_month, "200 runs; rows move back in time, no clock is shifted"),
     Scenario("F18", "new definitions and new doors under way", deploy_in_flight, "99 runs of 3 versions"),
     Scenario("F19", "clocks of executors", look_for_clocks, "searched for, not shifted"),
     Scenario("F17", "a storm of cancellations", cancel_storm, "100 runs, as many under way as the queue lets through"),
     Scenario("F5", "a step needs more time than a request has", run_out_of_time, "10 s", SHORT_TIMEOUT),
+    Scenario("I10", "vendors act, and nobody hears of it", do_effects, "600 effects", SHORT_EFFECTS),
 )

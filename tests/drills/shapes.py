@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
-from shared.core.definitions import WorkflowDef, WorkflowStepDef
+from shared.core.definitions import APPROVAL_NODE, WorkflowDef, WorkflowStepDef
 
 
 def step(key: str, *after: str, agent: str = "drill_echo", calls: int = 0) -> WorkflowStepDef:
@@ -66,6 +67,34 @@ def joins(widths: list[int], number: int) -> WorkflowDef:
         branches = [step(f"branch_{at}_{n}", before, agent="drill_tick") for n in range(width)]
         steps += [*branches, step(f"join_{at}", *[branch.key for branch in branches])]
     return workflow(f"drill_joins_{number}", *steps)
+
+
+def gated(gates: int, effects: int, **options: Any) -> WorkflowDef:
+    """So many branches: a step that proposes effects, its gate, and a step behind it. A rejected branch goes on."""
+    steps = []
+    for n in range(gates):
+        proposed, gate = step(f"propose_{n}", agent="drill_propose", calls=effects), f"gate_{n}"
+        asked = WorkflowStepDef(
+            key=gate,
+            agent_name=APPROVAL_NODE,
+            label=f"Gate {n}",
+            depends_on=(proposed.key,),
+            options={"on_reject": "branch", **options},
+        )
+        after = WorkflowStepDef(key=f"after_{n}", agent_name="drill_echo", depends_on=(gate,), options={"step": "x"})
+        steps += [proposed, asked, after]
+    return workflow(f"drill_gated_{gates}_{effects}_{len(options)}", *steps)
+
+
+def waiting(version: int) -> WorkflowDef:
+    """A step that waits a month, and `version` steps after it."""
+    after = [step(f"after_{n}", "wait") for n in range(version)]
+    return workflow("drill_waiting", step("wait", agent="drill_wait"), *after, version=version)
+
+
+def dear(width: int, calls: int) -> WorkflowDef:
+    """Branches side by side, each with so many dear calls."""
+    return workflow(f"drill_dear_{width}", *[step(f"b_{n}", agent="drill_dear", calls=calls) for n in range(width)])
 
 
 def random_widths(chance: random.Random, many: int) -> list[int]:

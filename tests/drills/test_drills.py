@@ -11,15 +11,16 @@ import pytest
 from local.drill.faults import Death, Faults, Plan, share
 from local.drill.running import Result, Runner, table
 from local.stack import ROOT
-from tests.drills.app import APP
+from tests.drills.app import APP, register_parts
 from tests.drills.scenarios import SCENARIOS
 
 SEED = 7
-IN_SHORT = ("F1", "F2", "F3", "F6", "F9", "F10")  # what fits into a minute; the others are in `make drills`
+IN_SHORT = ("F1", "F2", "F3", "F6", "F9", "F10", "F14", "F15", "F16", "I10")  # the others are in `make drills`
 
 
 @pytest.fixture(scope="module")
 def runner() -> Iterator[Runner]:
+    register_parts()
     made = Runner(SEED, APP, is_short=True, told=lambda _: None)
     yield made
     made.close()

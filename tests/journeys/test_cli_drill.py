@@ -18,7 +18,8 @@ OWN = {
     "name": "Two looks",
     "steps": [
         {"key": "health", "agent_name": "account_health"},
-        {"key": "rules", "agent_name": "compliance", "depends_on": ["health"]},
+        {"key": "ask", "agent_name": "approval_gate", "depends_on": ["health"]},
+        {"key": "rules", "agent_name": "compliance", "depends_on": ["health", "ask"]},
         {"key": "report", "agent_name": "synthesis", "depends_on": ["health", "rules"]},
     ],
 }
@@ -40,13 +41,15 @@ def written(folder: Path, definition: object) -> str:
 
 
 def test_a_workflow_of_ones_own_is_drilled(tmp_path: Path) -> None:
-    """Faults fire, every run ends right, the bill is the journal's; nothing is left in the user's own folder."""
+    """Faults fire, people approve at its gate, every run ends right, the bill is the journal's; nothing is left in the
+    user's own folder."""
     said = drilled(tmp_path, written(tmp_path, OWN), "--seed", "3", "--runs", "2", "--json")
 
     assert said.code == 0, said
     report = said.json
     assert (report["workflow"], report["seed"], report["verdict"]) == ("two_looks", 3, "held")
     assert report["runs"]["ended"] == {"succeeded": 3}
+    assert report["approvals"] == 3
     assert sum(report["faults"].values()) > 0
     assert {one["standing"] for one in report["invariants"].values()} == {"held"}
     assert report["calls"]["paid"] >= 3
