@@ -130,7 +130,7 @@ CREATE FUNCTION public.hold_effect_line() RETURNS trigger
 begin
     if not (old.status = new.status or case old.status
         when 'proposed' then new.status in ('released', 'refused')
-        when 'released' then new.status in ('doing', 'refused')
+        when 'released' then new.status in ('doing', 'refused', 'unknown')
         when 'doing' then new.status in ('released', 'done', 'refused', 'unknown')
         when 'unknown' then new.status in ('released', 'done', 'refused')
         else false

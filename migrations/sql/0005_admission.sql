@@ -16,3 +16,25 @@ create index tiktok_wake_ups_backlog on tiktok_wake_ups (workspace_id, priority 
 alter table tiktok_workflow_runs
     add column priority smallint not null default 0;
 comment on column tiktok_workflow_runs.priority is 'of two runs of a workspace that wait, the higher is let in first';
+
+-- An effect that was begun at the vendor when its run ended is not known to be undone.
+create or replace function hold_effect_line() returns trigger
+    language plpgsql
+    as $$
+begin
+    if not (old.status = new.status or case old.status
+        when 'proposed' then new.status in ('released', 'refused')
+        when 'released' then new.status in ('doing', 'refused', 'unknown')
+        when 'doing' then new.status in ('released', 'done', 'refused', 'unknown')
+        when 'unknown' then new.status in ('released', 'done', 'refused')
+        else false
+    end) then
+        raise exception 'effect % may not move from % to %', old.id, old.status, new.status
+            using errcode = 'check_violation';
+    end if;
+    if old.status <> 'proposed' and (old.digest <> new.digest or old.payload <> new.payload) then
+        raise exception 'effect % was released: it may not change', old.id using errcode = 'check_violation';
+    end if;
+    return new;
+end
+$$;

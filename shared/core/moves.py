@@ -168,6 +168,7 @@ EFFECT = Subject(
         ),
         Move(_E.PROPOSED, _E.REFUSED, ("close_gates",), None, "its run ended"),
         Move(_E.RELEASED, _E.REFUSED, ("close_gates",), None, "its run ended before it was begun"),
+        Move(_E.RELEASED, _E.UNKNOWN, ("close_gates",), None, "its run ended after it was begun at the vendor"),
         Move(_E.RELEASED, _E.DOING, ("claim_effect",), EventKind.EFFECT_DOING, "an executor takes it, for one lease"),
         Move(_E.DOING, _E.DOING, ("claim_effect",), EventKind.EFFECT_DOING, "its lease is over; another looks first"),
         Move(_E.DOING, _E.DONE, ("settle_effect",), EventKind.EFFECT_DONE, "the vendor gave its receipt"),

@@ -100,7 +100,7 @@ GATE_MOVES: dict[GateStatus, frozenset[GateStatus]] = {
 
 EFFECT_MOVES: dict[EffectStatus, frozenset[EffectStatus]] = {
     EffectStatus.PROPOSED: frozenset({EffectStatus.RELEASED, EffectStatus.REFUSED}),
-    EffectStatus.RELEASED: frozenset({EffectStatus.DOING, EffectStatus.REFUSED}),
+    EffectStatus.RELEASED: frozenset({EffectStatus.DOING, EffectStatus.REFUSED, EffectStatus.UNKNOWN}),
     EffectStatus.DOING: frozenset(
         {
             EffectStatus.DOING,  # a new attempt takes over after the lease ended, and looks first

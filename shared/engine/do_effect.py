@@ -212,6 +212,7 @@ def _settle(task: EffectTask, claimed: Any, end: _End, rooms: Rooms) -> EffectOu
         ("lock_run", {"run_id": task.run_id}),
         ("settle_effect", _settlement(task, claimed, end, rooms)),
         ("go_on_from_gate", {"effect_id": task.effect_id, "grace_s": rooms.settings.sweep_grace_s}),
+        ("close_gates", {"run_id": task.run_id}),  # the run may have ended while this was at work
     ]
     if end.receipt is not None:
         named = {"workspace_id": task.workspace_id, "run_id": task.run_id, "effect_id": task.effect_id}

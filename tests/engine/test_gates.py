@@ -223,6 +223,22 @@ def test_a_vendor_that_says_no_fails_the_gate(rooms: Rooms, queue: HeldQueue, wo
     assert run["status"] == "failed" and "the wall is closed" in run["error_message"]
 
 
+@pytest.mark.parametrize(("trouble", "ends"), [("busy", "refused"), ("slow", "unknown")])
+def test_what_was_begun_when_its_run_ended_is_not_undone(
+    rooms: Rooms, queue: HeldQueue, workspace: UUID, vendor: Vendor, trouble: str, ends: str
+) -> None:
+    """A retry that a cancel forbids: refused if nothing had been begun at the vendor, else a person looks."""
+    run_id, gate = at_gate(rooms, queue, workspace, {"text": "one", "trouble": [trouble]})
+    decided(rooms, workspace, gate)
+    queue.deliver(queue.held.pop(0), rooms)
+
+    cancel_run(Ask(workspace, run_id, "ada"), rooms)
+    queue.deliver_all(rooms)
+
+    assert [effect.status for effect in effects_of(run_id, workspace, rooms)] == [ends]
+    assert len(vendor.asked) == 1
+
+
 WAITING = workflow(
     step("wait", agent="patient", input_map={"key": "brief.key", "timeout_s": "brief.timeout_s"}), step("after", "wait")
 )

@@ -20,7 +20,8 @@ from tests.support.agents import Anything
 
 
 class Note(BaseModel):
-    """`trouble` is what goes wrong, once for each word: refuse, busy, lost (done, and the answer is lost), unknown."""
+    """`trouble` is what goes wrong, once for each word: refuse, busy, slow (begun, and not
+    done), lost (done, and the answer is lost), unknown."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -57,6 +58,8 @@ class PinNote:
         if trouble == "busy":
             raise ProviderDownError("the wall is busy")
         await order.note({"begun": key})
+        if trouble == "slow":
+            raise ProviderDownError("the wall is not done with it")
         if trouble == "unknown":
             raise EffectUnknownError("the wall did not say")
         vendor.done[key] = note.text

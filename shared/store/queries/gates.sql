@@ -273,7 +273,8 @@ with gate as (
 select id from gate;
 
 -- name: close_gates
--- Sent with what ends a run or begins its end: open gates are closed, what was only proposed is refused.
+-- Sent with what ends a run or begins its end: open gates are closed, what was only proposed or released is refused. What
+-- an earlier attempt has begun at the vendor is not known to be undone: a person looks.
 with run as (
     select workspace_id, id from tiktok_workflow_runs
      where id = :run_id::uuid and (status <> 'running' or cancel_requested_at is not null)
@@ -282,8 +283,11 @@ with run as (
       from run where g.workspace_id = run.workspace_id and g.run_id = run.id and g.status = 'open'
 ), effect as (
     update tiktok_effects e
-       set status = 'refused', completed_at = now(), wake_at = null, error_class = 'not_released',
-           error_message = 'the run ended before this was done'
+       set status = case when e.progress = '{}' then 'refused' else 'unknown' end::effect_status,
+           completed_at = case when e.progress = '{}' then now() end, wake_at = null, not_before = null,
+           error_class = case when e.progress = '{}' then 'not_released' else 'run_ended' end,
+           error_message = case when e.progress = '{}' then 'the run ended before this was done'
+                                else 'the run ended while this was begun: look at the vendor' end
       from run
      where e.workspace_id = run.workspace_id and e.run_id = run.id and e.status in ('proposed', 'released')
 )
