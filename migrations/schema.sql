@@ -813,7 +813,7 @@ CREATE INDEX tiktok_wake_ups_due ON public.tiktok_wake_ups USING btree (wake_at)
 CREATE INDEX tiktok_workflow_runs_forks ON public.tiktok_workflow_runs USING btree (workspace_id, forked_from_run_id) WHERE (forked_from_run_id IS NOT NULL);
 CREATE INDEX tiktok_workflow_runs_newest ON public.tiktok_workflow_runs USING btree (workspace_id, started_at DESC);
 CREATE INDEX tiktok_workflow_runs_of_parent ON public.tiktok_workflow_runs USING btree (workspace_id, parent_run_id) WHERE (parent_run_id IS NOT NULL);
-CREATE INDEX tiktok_workflow_steps_waiting ON public.tiktok_workflow_steps USING btree (workspace_id, wake_key) WHERE (status = 'waiting'::public.step_status);
+CREATE INDEX tiktok_workflow_steps_waiting ON public.tiktok_workflow_steps USING btree (workspace_id, wake_key) WHERE (wake_key IS NOT NULL);
 CREATE INDEX tiktok_workflows_newest ON public.tiktok_workflows USING btree (workspace_id, slug, version DESC, created_at DESC);
 CREATE UNIQUE INDEX tiktok_workflows_one_of_a_version ON public.tiktok_workflows USING btree (workspace_id, slug, version) WHERE is_stored;
 CREATE TRIGGER decided_gates_stay BEFORE UPDATE ON public.tiktok_gates FOR EACH ROW EXECUTE FUNCTION public.hold_gate_line();

@@ -38,3 +38,8 @@ begin
     return new;
 end
 $$;
+
+-- An index whose condition names the status makes Postgres write every index of the table at each move of a step.
+drop index tiktok_workflow_steps_waiting;
+create index tiktok_workflow_steps_waiting on tiktok_workflow_steps (workspace_id, wake_key)
+    where wake_key is not null;
