@@ -90,7 +90,7 @@ class Shortage:
 class JournalStore(Protocol):
     """Where rows go. `begin` reserves the money for a call, or says what it is short of and writes nothing. Each method
     commits before it returns. A step that is not ours any more raises `FenceLostError`, one whose run was cancelled
-    `RunCancelledError`."""
+    `RunCancelledError`. `doubt` returns the row with its answer, if that has come meanwhile."""
 
     def begin(self, row: Row) -> Shortage | None: ...
 
@@ -98,7 +98,7 @@ class JournalStore(Protocol):
 
     def record(self, row: Row) -> None: ...
 
-    def doubt(self, remembered: Remembered) -> None: ...
+    def doubt(self, remembered: Remembered) -> Remembered | None: ...
 
     def signal(self, wake_key: str) -> Signal | None: ...
 
@@ -137,12 +137,12 @@ class Journal:
         self._seen[digest] += 1
         row = self._row(call, digest, occurrence)
         known = self._remembered.get((digest, occurrence))
+        if known is not None and known.answer is None:
+            known = self._store.doubt(known)
         if known is not None and known.answer is not None:
             reused = known.answer.again()
             self._store.record(replace(row, outcome=CallOutcome.REUSED, answer=reused, reused_from=known.id))
             return reused
-        if known is not None:
-            self._store.doubt(known)
         return await self._make(row, act)
 
     async def _make(self, row: Row, act: Act) -> Answer:

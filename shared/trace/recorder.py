@@ -112,10 +112,15 @@ class StepRecorder:
         }
         self._expect_one(self._store.move(self._workspace_id, "record_call", **values))
 
-    def doubt(self, remembered: Remembered) -> None:
-        """Nobody can tell whether this call was paid for: it counts whole under the caps."""
+    def doubt(self, remembered: Remembered) -> Remembered | None:
+        """Nobody can tell whether this call was paid for: it counts whole under the caps. Unless its answer has come
+        after all, in a write that began before the step was taken over: then that is returned."""
         named = {"id": remembered.id, "agent_run_id": remembered.agent_run_id}
-        self._store.move_all(self._workspace_id, [("doubt_call", named), *self._locks(), ("settle_call", named)])
+        marking = [("doubt_call", named), *self._locks(), ("settle_call", named)]
+        if self._store.move_all(self._workspace_id, marking)[0]:
+            return None
+        rows = self._store.move(self._workspace_id, "late_answer", **named)
+        return _remembered(rows[0]) if rows else None
 
     def signal(self, wake_key: str) -> Signal | None:
         """What was sent to this key, or nothing because this step has waited for it long enough; None: not yet."""

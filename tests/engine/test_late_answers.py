@@ -17,7 +17,8 @@ from shared.engine.rooms import Rooms
 from shared.errors import FenceLostError, ProviderDownError, StoreBusyError
 from shared.store.connection import Pool
 from shared.store.session import Step, Store
-from shared.store.wire import Row, WireConnection
+from shared.store.sql import queries
+from shared.store.wire import Row, Statement, WireConnection
 from shared.trace.calls import Answer, Call
 from shared.trace.context import inside_agent_run
 from shared.trace.journal import Journal
@@ -66,6 +67,61 @@ def test_a_late_answer_is_wasted_and_not_lost(rooms: Rooms, workspace: UUID) -> 
 
     assert rows_of(rooms, workspace, first) == [("wasted", "0.25000000")]
     assert rows_of(rooms, workspace, second) == [("paid", "0.25000000")]
+
+
+def test_an_answer_that_was_being_written_is_not_asked_for_again(rooms: Rooms, workspace: UUID) -> None:
+    """The first attempt's write had begun when the step was taken over, and is committed after the second one has read
+    the journal: what was called open is answered by now, and is not paid for twice."""
+    run_id, step_id, first = claimed(rooms, workspace)
+    asked: list[str] = []
+
+    async def answering() -> Answer:
+        asked.append("again")
+        return Answer(output="2")
+
+    with rooms.store.pool().connection() as connection:
+        dying = HeldFinish(rooms.store, connection)
+        begun = Journal(StepRecorder(dying, workspace, run_id, step_id, 1, lease_s=0.0))
+        with pytest.raises(Died):
+            asyncio.run(_answered(begun, first, workspace))
+        second = claim(rooms, workspace, run_id, step_id, 1)
+        journal = journal_of(rooms, workspace, run_id, step_id, 2)
+        connection.exchange([Statement("commit")])
+
+    with inside_agent_run(second, workspace, "echo"):
+        found = asyncio.run(journal.answer(CALL, answering))
+
+    assert (found.output, asked) == ("1", [])
+    assert rows_of(rooms, workspace, first) == [("paid", "0.25000000")]
+    assert rows_of(rooms, workspace, second) == [("reused", "0.00000000")]
+
+
+class Died(BaseException):
+    """Stands for a kill."""
+
+
+class HeldFinish(Store):
+    """The real store, whose process dies when an answer was sent to the database, and is not committed yet."""
+
+    def __init__(self, there: Store, connection: WireConnection) -> None:
+        self.__dict__.update(there.__dict__)
+        self._connection = connection
+
+    def move_all(self, workspace_id: UUID, steps: Sequence[Step]) -> list[list[Row]]:
+        if steps[0][0] != "finish_call":
+            return super().move_all(workspace_id, steps)
+        entered = queries()["enter_workspace"].with_values({"workspace_id": workspace_id})
+        sent = [queries()[name].with_values(values) for name, values in steps]
+        self._connection.exchange([Statement("begin"), entered, *sent])
+        raise Died
+
+
+async def _answered(journal: Journal, agent_run_id: UUID, workspace: UUID) -> Answer:
+    async def answering() -> Answer:
+        return Answer(output="1", cost_usd=Decimal("0.25"), provider_request_id="req_1")
+
+    with inside_agent_run(agent_run_id, workspace, "echo"):
+        return await journal.answer(CALL, answering)
 
 
 def test_a_late_failure_ends_the_doubt(rooms: Rooms, workspace: UUID) -> None:

@@ -29,12 +29,14 @@ returning id;
 
 -- name: finish_call
 -- The answer, or the failure, of a call that was begun. If the step was taken over meanwhile, the answer is kept as
--- wasted: it was paid for, and nobody will use it. That also ends the doubt, if the new attempt had marked the call.
+-- wasted: it was paid for, and nobody will use it. That also ends the doubt, if the new attempt had marked the call: a
+-- claim that commits meanwhile is not seen here, but its mark is.
 -- A row has one writer, so writing it once more (its commit may have been lost sight of) says the same.
 update tiktok_agent_steps c
-   set outcome = case when exists (select from tiktok_workflow_steps s
-                                    where s.workspace_id = c.workspace_id and s.id = c.step_id
-                                      and s.attempt = :attempt::int and s.status = 'running')
+   set outcome = case when c.outcome <> 'in_doubt'
+                           and exists (select from tiktok_workflow_steps s
+                                        where s.workspace_id = c.workspace_id and s.id = c.step_id
+                                          and s.attempt = :attempt::int and s.status = 'running')
                       then :outcome::call_outcome
                       when :outcome::call_outcome = 'paid' then 'wasted' else :outcome::call_outcome end,
        completed_at = now(), latency_ms = :latency_ms::bigint, error_message = :error_message::text,
@@ -84,9 +86,17 @@ select ours.workspace_id, :agent_run_id::uuid, :idx::int, :id::uuid, ours.workfl
 returning id;
 
 -- name: doubt_call
--- Begun by an attempt that died before it wrote the answer down: nobody can tell whether it was paid for.
+-- Begun by an attempt that died before it wrote the answer down: nobody can tell whether it was paid for. No row: its
+-- answer was committed while the claim was, and stands there now.
 update tiktok_agent_steps set outcome = 'in_doubt', completed_at = now(), cost_known = false
  where id = :id::uuid and agent_run_id = :agent_run_id::uuid and outcome = 'started' returning id;
+
+-- name: late_answer
+-- The answer of a call that was found begun, and had ended by the time it was to be marked in doubt.
+select id, agent_run_id, call_digest, occurrence, outcome, model, response_text, output_jsonb, input_tokens,
+       output_tokens, cache_read_tokens, cache_write_tokens, cache_write_1h_tokens, thinking_tokens, cost_known,
+       price_version, provider_request_id, attempts, note
+  from tiktok_agent_steps where id = :id::uuid and agent_run_id = :agent_run_id::uuid and outcome = 'paid';
 
 -- name: signal_of_key
 -- What was sent to a key; or nothing, once this step has waited for it until its time was over.
