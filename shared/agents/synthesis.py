@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from shared.agents.asking import result_of, system_prompt
 from shared.agents.audit import brand_of
 from shared.agents.base import AgentContext, AgentInput, AgentOutput, AgentResult, BaseAgent
+from shared.agents.campaign_record import PastStep, costs_of, has_gates, record_md
 from shared.agents.quoting import excerpt, inert, lines
 from shared.agents.records import STORED, Records
 from shared.agents.scores.stated import numbers_not_in
@@ -25,6 +26,7 @@ TASK = "Write the report of this workflow."
 MARKDOWN_FORM = (
     "Form. Answer with the Markdown of the report and nothing around it: no fence, no remark before or after."
 )
+PROMPTS = {"campaign_launch": "synthesis.campaign_launch"}  # other workflows are told by the one prompt
 MOST_NOT_FOUND = 20
 MOST_STEPS = 200
 
@@ -39,23 +41,12 @@ class WorkflowFacts(BaseModel):
     description: str = ""
 
 
-class UpstreamStep(BaseModel):
-    """One step before this one. `output` is None where it did not succeed."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-    agent_name: str
-    label: str = ""
-    status: str
-    output: dict[str, Any] | None = None
-
-
 class SynthesisInput(AgentInput):
     """The workflow, the brief's fields, and the steps by key in the order of the definition."""
 
     workflow: WorkflowFacts
     brief: dict[str, Any] = Field(default_factory=dict)
-    upstream: dict[str, UpstreamStep] = Field(default_factory=dict)
+    upstream: dict[str, PastStep] = Field(default_factory=dict)
 
 
 class SynthesisOutput(AgentOutput):
@@ -65,7 +56,8 @@ class SynthesisOutput(AgentOutput):
 
 
 class SynthesisAgent(BaseAgent):
-    """One Sonnet call; below its words a foot of ours: who wrote it, from what, and whether its numbers are in it."""
+    """One Sonnet call; below its words, ours: what was decided, done and paid, where there were gates; and a foot: who
+    wrote it, from what, and whether its numbers are in it."""
 
     name = NAME
     Input = SynthesisInput
@@ -81,7 +73,7 @@ class SynthesisAgent(BaseAgent):
             return AgentResult({"report_md": nothing_to_report(given)})
         brand = brand_of(self._records, ctx.workspace_id, ctx.brand_id)
         answer = await call_claude_cached(
-            system_stable=system_prompt(NAME, brand, form=MARKDOWN_FORM),
+            system_stable=system_prompt(PROMPTS.get(given.workflow.slug, NAME), brand, form=MARKDOWN_FORM),
             user_message="\n\n".join((TASK, *fact_blocks(facts))),
             model="sonnet",
             max_tokens=8192,
@@ -91,15 +83,19 @@ class SynthesisAgent(BaseAgent):
             is_synthesis=True,
             workflow_slug=given.workflow.slug,
         )
-        report = f"{inert(unfenced(answer.text))}\n\n{foot(answer, facts)}\n"
-        return result_of({"report_md": report}, answer)
+        record = [record_md(given.upstream)] if has_gates(given.upstream) else []
+        report = "\n\n".join((inert(unfenced(answer.text)), *record, foot(answer, facts)))
+        return result_of({"report_md": f"{report}\n"}, answer)
 
 
 def synthesis_facts(given: SynthesisInput) -> JsonObject:
-    """All that the model is told, by block name. Outputs are cut to fit; `cut` says where."""
+    """All that the model is told, by block name. Outputs are cut to fit; `cut` says where. `costs` are told of where
+    there were gates: such a workflow spends."""
     done = {key: step.output for key, step in given.upstream.items() if step.status == "succeeded" and step.output}
     outputs, cut = trimmed_to_fit(done)
+    costs = {"costs": costs_of(given.upstream)} if has_gates(given.upstream) else {}
     return {
+        **costs,
         "workflow": {
             "slug": given.workflow.slug,
             "name": excerpt(given.workflow.name, 200),
@@ -112,7 +108,7 @@ def synthesis_facts(given: SynthesisInput) -> JsonObject:
     }
 
 
-def _steps(upstream: Mapping[str, UpstreamStep]) -> list[JsonObject]:
+def _steps(upstream: Mapping[str, PastStep]) -> list[JsonObject]:
     """The steps in their order; of very many those that did not succeed come first, and are left out last."""
     listed = list(upstream.items())
     if len(listed) > MOST_STEPS:

@@ -9,11 +9,13 @@ from typing import Any
 
 from shared.core.canonical import Json, JsonObject
 from shared.core.conditions import Skip, holds, joined
-from shared.core.definitions import SENTINELS
+from shared.core.definitions import APPROVAL_NODE, SENTINELS
 from shared.core.inputs import BRIEF, ITEM, BadPathError, resolve_inputs, resolved_value
 from shared.core.status import StepStatus
 from shared.engine.items import MOST_ITEMS, is_whole
 from shared.errors import EngineError, InputUnresolvedError, LostTooOftenError, TerminalError
+
+SHOWN = ("agent_name", "label", "status", "output")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +102,10 @@ def sources_of(step: Any) -> tuple[dict[str, Json], frozenset[str]]:
 
 
 def _what_came_before(step: Any, sources: list[Mapping[str, Json]]) -> JsonObject:
+    """The steps before a gate or a report. A report also tells what they cost; a proposal is the same at any cost."""
+    names = SHOWN if step.agent_name == APPROVAL_NODE else (*SHOWN, "cost_usd")
     return {
         "workflow": step.workflow,
         "brief": step.brief_jsonb,
-        "upstream": {
-            source["key"]: {name: source[name] for name in ("agent_name", "label", "status", "output")}
-            for source in sources
-        },
+        "upstream": {source["key"]: {name: source[name] for name in names} for source in sources},
     }

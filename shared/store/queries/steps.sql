@@ -18,7 +18,7 @@ select s.id, r.id as run_id, s.key, s.agent_name, s.label, s.definition, s.statu
        case when s.status = 'queued' then s.not_before else s.leased_until end as due_at,
        case when c.can_claim then (
            select jsonb_agg(jsonb_build_object('id', u.id, 'key', u.key, 'agent_name', u.agent_name, 'label', u.label,
-                                               'status', u.status,
+                                               'status', u.status, 'cost_usd', u.cost_usd::text,
                                                'output', coalesce(a.output_jsonb, u.output_jsonb)) order by u.idx)
              from unnest(s.sources) as source(id)
              join tiktok_workflow_steps u on u.workspace_id = s.workspace_id and u.id = source.id
