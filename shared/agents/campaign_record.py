@@ -76,13 +76,17 @@ def has_gates(steps: Mapping[str, PastStep]) -> bool:
 
 
 def costs_of(steps: Mapping[str, PastStep]) -> JsonObject:
-    """What the run cost so far, in US dollars as text: models by step, renders, and what ads were released to spend."""
-    known = {key: step.cost_usd for key, step in steps.items() if step.cost_usd is not None}
+    """What the run cost so far, in US dollars as text: models by step, renders, and what ads were released to spend.
+
+    A step's cost holds what its renders cost; that part is told apart from the models'.
+    """
+    renders = {key: _studio(step) for key, step in steps.items()}
+    models = {key: max(ZERO, step.cost_usd - renders[key]) for key, step in steps.items() if step.cost_usd is not None}
     released = [effect.released_usd or ZERO for effect in effects_of(steps) if _is_spending(effect)]
     return {
-        "models_usd": _text(sum(known.values(), ZERO)),
-        "by_step_usd": {key: _text(cost) for key, cost in known.items() if cost},
-        "studio_usd": _text(sum(_studio(steps), ZERO)),
+        "models_usd": _text(sum(models.values(), ZERO)),
+        "by_step_usd": {key: _text(cost) for key, cost in models.items() if cost},
+        "studio_usd": _text(sum(renders.values(), ZERO)),
         "ads_released_usd": _text(sum(released, ZERO)),
     }
 
@@ -148,18 +152,16 @@ def _costs(steps: Mapping[str, PastStep]) -> Iterator[tuple[str, ...]]:
     yield "what ads may spend: a bound, not what they spent", f"${Decimal(costs['ads_released_usd']):.2f}"
 
 
-def _studio(steps: Mapping[str, PastStep]) -> Iterator[Decimal]:
-    """What renders cost, as the steps that ordered them put out."""
-    for step in steps.values():
-        found = (step.output or {}).get("studio_cost_usd")
-        if step.status != "succeeded" or found is None:
-            continue
-        try:
-            cost = Decimal(str(found))
-        except InvalidOperation:
-            continue
-        if cost.is_finite():
-            yield cost
+def _studio(step: PastStep) -> Decimal:
+    """What renders cost, as the step that ordered them put out."""
+    found = (step.output or {}).get("studio_cost_usd")
+    if step.status != "succeeded" or not isinstance(found, str):
+        return ZERO
+    try:
+        cost = Decimal(found)
+    except InvalidOperation:
+        return ZERO
+    return cost if cost.is_finite() and cost > 0 else ZERO
 
 
 def _table(head: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> str:

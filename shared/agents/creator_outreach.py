@@ -247,6 +247,10 @@ def _commission(given: OutreachInput) -> str:
     return "" if given.commission_percent is None else f"{given.commission_percent.normalize():f} % commission"
 
 
+def _terms(given: OutreachInput) -> str:
+    return f", offering {_commission(given)}" if given.commission_percent is not None else ""
+
+
 def _effect(message: OutreachMessage, given: OutreachInput) -> ProposedEffect:
     payload = SendMessage(
         creator_open_id=message.creator_open_id,
@@ -258,7 +262,7 @@ def _effect(message: OutreachMessage, given: OutreachInput) -> ProposedEffect:
     return ProposedEffect(
         kind="send_message",
         key=f"message:{message.creator_open_id}",
-        title=titled(f"Write to @{message.handle}: {message.body}"),
+        title=titled(f"Write to @{message.handle}{_terms(given)}"),
         payload=payload.model_dump(mode="json"),
     )
 

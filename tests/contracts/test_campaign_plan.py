@@ -105,6 +105,18 @@ def test_model_costs_add_up(campaign: dict[str, dict[str, Any]]) -> None:
     assert costs["ads_released_usd"] == "300.00"
 
 
+def test_renders_are_not_counted_twice() -> None:
+    """A step's cost holds its renders: they are told apart from the models, and the two are the whole."""
+    step = {"agent_name": "content_producer", "label": "Content", "status": "succeeded", "cost_usd": "0.75"}
+    filmed = PastStep.model_validate({**step, "output": {"studio_cost_usd": "0.70"}})
+    odd = PastStep.model_validate({**step, "output": {"studio_cost_usd": "much"}})
+
+    costs = costs_of({"content_producer": filmed})
+    assert (Decimal(costs["models_usd"]), Decimal(costs["studio_usd"])) == (Decimal("0.05"), Decimal("0.70"))
+    assert Decimal(costs_of({"content_producer": odd})["models_usd"]) == Decimal("0.75")
+    assert "| renders by Studio | $0.70 |" in record_md({"content_producer": filmed})
+
+
 @pytest.mark.parametrize(
     ("status", "error", "told", "spends"),
     [

@@ -215,7 +215,7 @@ def test_an_unknown_workflow_is_told_which_there_are(person: Person) -> None:
 
     problem = refusal(person.post(RUN, {**AD_HOC, "workflow_slug": "nope"}), 422)
 
-    assert problem["detail"].endswith("there are: profile_audit, two_steps")
+    assert problem["detail"].endswith("there are: campaign_launch, profile_audit, two_steps")
 
 
 def test_a_path_that_leads_nowhere_fails_the_run(person: Person) -> None:

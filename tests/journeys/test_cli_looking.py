@@ -104,7 +104,11 @@ def test_workflows_are_listed(terminal: Terminal) -> None:
     assert re.search(r"^profile_audit +1 +Profile Audit +7 +A read-only audit", said.out, re.MULTILINE)
     assert re.search(r"^broken +1 +Broken +2", said.out, re.MULTILINE)
     told = terminal.army_json("workflows")["workflows"]
-    assert [(one["slug"], one["is_seeded"]) for one in told] == [("broken", False), ("profile_audit", True)]
+    assert [(one["slug"], one["is_seeded"]) for one in told] == [
+        ("broken", False),
+        ("campaign_launch", True),
+        ("profile_audit", True),
+    ]
 
 
 def test_agents_are_listed_and_shown(terminal: Terminal) -> None:

@@ -10,7 +10,10 @@ from tests.support.terminal import Terminal, all_of, one_sentence, usage
 
 UNKNOWN = "00000000-0000-4000-8000-000000000009"
 REFUSED: list[tuple[list[str], str]] = [
-    (["run", "nope", "--handle", "a"], "WORKFLOW: there is no workflow 'nope'; there are: profile_audit"),
+    (
+        ["run", "nope", "--handle", "a"],
+        "WORKFLOW: there is no workflow 'nope'; there are: campaign_launch, profile_audit",
+    ),
     (["run", "Profile-Audit", "--handle", "a"], "WORKFLOW: must be lower case letters, digits and _"),
     (["run", "profile_audit", "--handle", "a b"], "handle: 'a b' is no TikTok handle: letters, digits"),
     (["run", "profile_audit", "--handle", "a", "--budget-usd", "-1"], "budget_usd: "),
