@@ -51,6 +51,11 @@ select r.id, r.definition_digest, r.status, w.version, w.dag_jsonb,
   join tiktok_workflows w on w.workspace_id = r.workspace_id and w.digest = r.definition_digest
  where r.workspace_id = :workspace_id::uuid;
 
+-- name: waits
+-- How long each step stood ready before it was first claimed.
+select extract(epoch from started_at - queued_at)::float8 as seconds from tiktok_workflow_steps
+ where workspace_id = :workspace_id::uuid and started_at is not null;
+
 -- name: effects
 select id, run_id, kind, key, status, attempt, idempotency_key, error_message from tiktok_effects
  where workspace_id = :workspace_id::uuid;

@@ -14,6 +14,7 @@ from tests.drills.scenarios_platform import (
     look_for_clocks,
     run_out_of_time,
 )
+from tests.drills.scenarios_tenants import flood_the_queue
 from tests.drills.scenarios_versions import cancel_storm, deploy_in_flight
 
 SCENARIOS: tuple[Scenario, ...] = (
@@ -33,7 +34,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     Scenario("F9", "createTask fails, with and without a task", lose_wake_ups, "100 runs of 16 steps"),
     Scenario("F10", "branches of a join end together", race_joins, "10,000 joins"),
     Scenario("F11", "the outbox drainer crashes", None, missing="there is no outbox drainer yet"),
-    Scenario("F13", "one workspace floods the queue", None, missing="workspaces have no limits or priorities yet"),
+    Scenario("F13", "one workspace floods the queue", flood_the_queue, "10,000 steps beside 10"),
     Scenario("F14", "calls race for the last cent of a cap", race_for_the_budget, "20 runs of 200 calls"),
     Scenario("F15", "decisions race at gates", race_decisions, "1,000 gates of 20 decisions"),
     Scenario("F16", "a wait of thirty days", wait_a_month, "200 runs; rows move back in time, no clock is shifted"),
