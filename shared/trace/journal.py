@@ -32,6 +32,7 @@ from shared.errors import (
     TerminalError,
 )
 from shared.trace.calls import Answer, Call, FailedCall
+from shared.trace.changes import Asked, parts_of, told_change
 from shared.trace.context import current_agent_run_id, current_workspace_id, next_step_idx
 
 # Makes a call. What it raises has cost nothing; a failure that may have cost something comes back as a FailedCall.
@@ -67,6 +68,7 @@ class Remembered:
     id: UUID
     agent_run_id: UUID
     answer: Answer | None
+    asked: Asked | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +122,12 @@ class Journal:
         self._store = store
         self._remembered = dict(remembered or {})
         self._seen: Counter[str] = Counter()
+        self._places: Counter[tuple[CallKind, str]] = Counter()
+        self._asked = {
+            (row.asked.kind, row.asked.label, row.asked.place): row.asked.parts
+            for row in self._remembered.values()
+            if row.asked is not None
+        }
         self._deadline, self._yield_at = deadline, yield_at
         self.gained = 0
         self.model: str | None = None  # asked in place of the one that the agent names
@@ -136,6 +144,7 @@ class Journal:
         occurrence = self._seen[digest]
         self._seen[digest] += 1
         row = self._row(call, digest, occurrence)
+        change = self._change(call, (digest, occurrence))
         known = self._remembered.get((digest, occurrence))
         if known is not None and known.answer is None:
             known = self._store.doubt(known)
@@ -143,7 +152,14 @@ class Journal:
             reused = known.answer.again()
             self._store.record(replace(row, outcome=CallOutcome.REUSED, answer=reused, reused_from=known.id))
             return reused
-        return await self._make(row, act)
+        return await self._make(row, act if change is None else _noting(act, change))
+
+    def _change(self, call: Call, asked: tuple[str, int]) -> str | None:
+        """How this call differs from the one that an earlier attempt made in its place; None if there is none."""
+        place = self._places[(call.kind, call.label)]
+        self._places[(call.kind, call.label)] += 1
+        before = self._asked.get((call.kind, call.label, place))
+        return None if before is None or asked in self._remembered else told_change(before, parts_of(call))
 
     async def _make(self, row: Row, act: Act) -> Answer:
         own = asyncio.current_task()
@@ -249,6 +265,18 @@ def current_journal() -> Journal | None:
     """The journal of the agent run we are inside; None outside of one."""
     agent_run_id = current_agent_run_id.get()
     return None if agent_run_id is None else _open.get(agent_run_id)
+
+
+def _noting(act: Act, change: str) -> Act:
+    """The same act, whose answer says what has changed in the call."""
+
+    async def noted() -> Answer | FailedCall:
+        outcome = await act()
+        if isinstance(outcome, FailedCall):
+            return outcome
+        return replace(outcome, note="; ".join(told for told in (outcome.note, change) if told))
+
+    return noted
 
 
 def _failed(row: Row, failed: FailedCall) -> Row:

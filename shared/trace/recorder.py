@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from shared.config import current_settings
-from shared.core.canonical import JsonObject, text_digest
+from shared.core.canonical import JsonObject, canonical_json, text_digest
 from shared.core.ids import new_id
 from shared.core.scrub import scrubbed
 from shared.core.status import CallKind, CallOutcome
@@ -18,6 +18,7 @@ from shared.errors import FenceLostError, RunCancelledError, StoreBusyError
 from shared.store.documents import as_jsonb, clean_text
 from shared.store.session import Step, Store
 from shared.trace.calls import Answer, Usage
+from shared.trace.changes import Asked
 from shared.trace.journal import Remembered, Row, Shortage, Signal
 
 PAUSE_S = 0.25  # between two tries to write an answer down
@@ -139,7 +140,7 @@ class StepRecorder:
 
     def _rows(self, query: str, **values: UUID) -> dict[tuple[str, int], Remembered]:
         rows = self._store.move(self._workspace_id, query, **values)
-        return {(row.call_digest, row.occurrence): _remembered(row) for row in rows}
+        return {(row.call_digest, row.occurrence): _remembered(row, _asked_before(row)) for row in rows}
 
     def _expect_one(self, rows: list[Any]) -> None:
         if rows:
@@ -215,9 +216,9 @@ def _told(text: str) -> str:
     return clean_text(scrubbed(text, current_settings().secrets))
 
 
-def _remembered(row: Any) -> Remembered:
+def _remembered(row: Any, asked: Asked | None = None) -> Remembered:
     if row.outcome == CallOutcome.STARTED:
-        return Remembered(id=row.id, agent_run_id=row.agent_run_id, answer=None)
+        return Remembered(id=row.id, agent_run_id=row.agent_run_id, answer=None, asked=asked)
     usage = None
     if row.input_tokens is not None:
         usage = Usage(
@@ -239,4 +240,12 @@ def _remembered(row: Any) -> Remembered:
         attempts=row.attempts,
         note=row.note,
     )
-    return Remembered(id=row.id, agent_run_id=row.agent_run_id, answer=answer)
+    return Remembered(id=row.id, agent_run_id=row.agent_run_id, answer=answer, asked=asked)
+
+
+def _asked_before(row: Any) -> Asked:
+    kind = CallKind(row.kind)
+    if kind is not CallKind.LLM:
+        return Asked(kind, row.label, row.place, {"input": canonical_json(row.input_jsonb)})
+    found = {"model": row.model, "system prompt": row.system_prompt, "user prompt": row.user_prompt}
+    return Asked(kind, row.label, row.place, {name: text for name, text in found.items() if text is not None})

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
 from tests.support.doors import BRIEFS, RUNS, STEP_TASK, WORKFLOWS, Doors, Person, refusal
 
-NOWHERE = uuid4()
+NOWHERE = UUID("3f0c1a52-7d1e-4b7a-9a55-0d6f2f6c1e11")
 CATALOG = "/api/dashboard/agents/catalog"
 ID_PATHS = [
     (f"{RUNS}/{{}}", "run_id"),

@@ -17,7 +17,7 @@ from shared.engine.work_steps import StepOutcome
 from shared.errors import FenceLostError, ProviderDownError
 from shared.trace.calls import Answer, Call
 from shared.trace.context import inside_agent_run
-from shared.trace.journal import Journal, durable, open_journal, trace_step
+from shared.trace.journal import Journal, durable, journaled, open_journal, trace_step
 from shared.trace.recorder import StepRecorder
 from tests.support.model_calls import settings_as
 from tests.support.queues import HeldQueue
@@ -336,3 +336,25 @@ def test_a_lost_attempt_is_closed_by_the_next(rooms: Rooms, queue: HeldQueue, wo
     assert found[str(first)]["status"] == "failed"
     assert "executor was lost" in found[str(first)]["error_message"]
     assert sorted(row["attempt"] for row in found.values()) == [1, 2]
+
+
+def test_a_changed_prompt_reads_as_a_difference(rooms: Rooms, workspace: UUID) -> None:
+    """A deploy between two attempts changed a prompt: the call is another one, and its row says what has changed."""
+    run_id, step_id, first = claimed(rooms, workspace)
+
+    async def work(prompt: str) -> Answer:
+        async def act() -> Answer:
+            return Answer(output="ok")
+
+        call = Call(CallKind.LLM, "score", {"user": prompt}, billable=True, model="haiku", user_prompt=prompt)
+        return await journaled(call, act)
+
+    inside(journal_of(rooms, workspace, run_id, step_id, 1), first, workspace, lambda: work("Score the account."))
+    second = claim(rooms, workspace, run_id, step_id, 1)
+    inside(journal_of(rooms, workspace, run_id, step_id, 2), second, workspace, lambda: work("Grade the account."))
+
+    (row,) = read_agent_run(workspace, second, 10, 0, rooms)["steps"]
+    assert row["outcome"] == "paid"
+    assert row["note"] == (
+        "asked differently in an earlier attempt; user prompt: “Score the account.” is now “Grade the account.”"
+    )

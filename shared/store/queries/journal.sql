@@ -108,22 +108,32 @@ select null from tiktok_workflow_steps
 
 -- name: remembered_calls
 -- What earlier attempts of this step asked, and what they were answered: the newest row of each call.
-select distinct on (call_digest, occurrence)
-       id, agent_run_id, call_digest, occurrence, outcome, model, response_text, output_jsonb, input_tokens,
-       output_tokens, cache_read_tokens, cache_write_tokens, cache_write_1h_tokens, thinking_tokens, cost_known,
-       price_version, provider_request_id, attempts, note
-  from tiktok_agent_steps
- where workflow_run_id = :run_id::uuid and step_id = :step_id::uuid and outcome in ('started', 'paid', 'reused')
- order by call_digest, occurrence, (outcome <> 'started') desc, started_at desc;
+select distinct on (c.call_digest, c.occurrence)
+       c.id, c.agent_run_id, c.call_digest, c.occurrence, c.outcome, c.model, c.response_text, c.output_jsonb,
+       c.input_tokens, c.output_tokens, c.cache_read_tokens, c.cache_write_tokens, c.cache_write_1h_tokens,
+       c.thinking_tokens, c.cost_known, c.price_version, c.provider_request_id, c.attempts, c.note,
+       c.kind, c.label, c.place, coalesce(c.system_prompt, s.body) as system_prompt,
+       coalesce(c.user_prompt, u.body) as user_prompt, c.input_jsonb
+  from (select *, row_number() over (partition by agent_run_id, kind, label order by idx) - 1 as place
+          from tiktok_agent_steps where workflow_run_id = :run_id::uuid and step_id = :step_id::uuid) c
+  left join tiktok_texts s on s.workspace_id = c.workspace_id and s.sha256 = c.system_prompt_sha256
+  left join tiktok_texts u on u.workspace_id = c.workspace_id and u.sha256 = c.user_prompt_sha256
+ where c.outcome in ('started', 'paid', 'reused')
+ order by c.call_digest, c.occurrence, (c.outcome <> 'started') desc, c.started_at desc;
 
 -- name: calls_of_earlier_step
 -- What a step of an earlier run was answered, for the step that does it again. What it only began is its own matter.
 select distinct on (c.call_digest, c.occurrence)
        c.id, c.agent_run_id, c.call_digest, c.occurrence, c.outcome, c.model, c.response_text, c.output_jsonb,
        c.input_tokens, c.output_tokens, c.cache_read_tokens, c.cache_write_tokens, c.cache_write_1h_tokens,
-       c.thinking_tokens, c.cost_known, c.price_version, c.provider_request_id, c.attempts, c.note
+       c.thinking_tokens, c.cost_known, c.price_version, c.provider_request_id, c.attempts, c.note,
+       c.kind, c.label, c.place, coalesce(c.system_prompt, s.body) as system_prompt,
+       coalesce(c.user_prompt, u.body) as user_prompt, c.input_jsonb
   from tiktok_agent_runs a
-  join tiktok_agent_steps c on c.workspace_id = a.workspace_id and c.agent_run_id = a.id
+  join (select *, row_number() over (partition by agent_run_id, kind, label order by idx) - 1 as place
+          from tiktok_agent_steps) c on c.workspace_id = a.workspace_id and c.agent_run_id = a.id
+  left join tiktok_texts s on s.workspace_id = c.workspace_id and s.sha256 = c.system_prompt_sha256
+  left join tiktok_texts u on u.workspace_id = c.workspace_id and u.sha256 = c.user_prompt_sha256
  where a.step_id = :step_id::uuid and c.outcome in ('paid', 'reused', 'wasted')
  order by c.call_digest, c.occurrence, c.started_at desc;
 
