@@ -106,7 +106,7 @@ with run as (
       from step where a.workspace_id = step.workspace_id and a.id = :agent_run_id::uuid and a.status = 'running'
     returning a.id, a.status
 ), awake as (
-    delete from tiktok_wake_ups w using step where w.workspace_id = step.workspace_id and w.step_id = step.id
+    delete from tiktok_wake_ups w using step where w.workspace_id = step.workspace_id and w.step_id = :step_id::uuid
 ), moved as (
     update tiktok_workflow_runs r
        set version = r.version + 1 + (select count(*) from agent_run)::int

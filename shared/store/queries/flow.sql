@@ -35,9 +35,9 @@ with run as (
            skipped_before = s.skipped_before + case when :hears::text = 'skip' then 1 else 0 end,
            status = case when s.waiting_on = 1 then 'queued' else s.status end,
            queued_at = case when s.waiting_on = 1 then now() end
-      from step cross join unnest(step.successors) as successor(id)
-     where s.workspace_id = step.workspace_id and s.id = successor.id and s.status in ('pending', 'waiting')
-       and s.waiting_on > 0 and length(successor.id::text) = 36 -- as in succeed_step
+     where s.workspace_id = (select step.workspace_id from step)
+       and s.id = any ((select step.successors from step)::uuid[]) -- as in succeed_step
+       and s.status in ('pending', 'waiting') and s.waiting_on > 0
     returning s.workspace_id, s.id, s.workflow_run_id, s.status, s.attempt
 ), waking as (
     insert into tiktok_wake_ups (workspace_id, step_id, workflow_run_id, wake_at, state, priority, generation)
@@ -46,7 +46,7 @@ with run as (
            c.attempt
       from counted c, run where c.status = 'queued'
 ), awake as (
-    delete from tiktok_wake_ups w using step where w.workspace_id = step.workspace_id and w.step_id = step.id
+    delete from tiktok_wake_ups w using step where w.workspace_id = step.workspace_id and w.step_id = :step_id::uuid
 ), end_of_run as (
     select run.steps_open = 1 and run.status = 'running' as is_end from run
 ), moved as (
@@ -133,7 +133,7 @@ with run as (
            case when m.id = any (:follow::uuid[]) then 'admitted' else 'backlog' end::wake_up_state, run.priority
       from made m, run where m.status = 'queued'
 ), asleep as (
-    delete from tiktok_wake_ups w using step where w.workspace_id = step.workspace_id and w.step_id = step.id
+    delete from tiktok_wake_ups w using step where w.workspace_id = step.workspace_id and w.step_id = :step_id::uuid
 ), moved as (
     update tiktok_workflow_runs r
        set version = r.version + 1, steps_total = r.steps_total + step.items, steps_open = r.steps_open + step.items
@@ -190,7 +190,7 @@ with run as (
               sub_run.id as sub_run_id
 ), asleep as (
     delete from tiktok_wake_ups w using step
-     where step.status = 'waiting' and w.workspace_id = step.workspace_id and w.step_id = step.id
+     where step.status = 'waiting' and w.workspace_id = step.workspace_id and w.step_id = :step_id::uuid
 ), moved as (
     update tiktok_workflow_runs r set version = r.version + 1 from step where r.id = :run_id::uuid
 ), told as (

@@ -120,9 +120,10 @@ with run as (
        set waiting_on = s.waiting_on - 1,
            status = case when s.waiting_on = 1 then 'queued' else s.status end,
            queued_at = case when s.waiting_on = 1 then now() end
-      from step cross join unnest(step.successors) as successor(id)
-     where s.workspace_id = step.workspace_id and s.id = successor.id and s.status in ('pending', 'waiting')
-       and s.waiting_on > 0 and length(successor.id::text) = 36 -- always true: it makes the planner expect few, and go by the primary key
+     where s.workspace_id = (select step.workspace_id from step)
+       and s.id = any ((select step.successors from step)::uuid[]) -- no join: whatever the planner
+       -- believes, it goes by the primary key
+       and s.status in ('pending', 'waiting') and s.waiting_on > 0
     returning s.workspace_id, s.id, s.workflow_run_id, s.status, s.attempt
 ), waking as (
     insert into tiktok_wake_ups (workspace_id, step_id, workflow_run_id, wake_at, state, priority, generation)
@@ -131,7 +132,7 @@ with run as (
            c.attempt
       from counted c, run where c.status = 'queued'
 ), awake as (
-    delete from tiktok_wake_ups w using step where w.workspace_id = step.workspace_id and w.step_id = step.id
+    delete from tiktok_wake_ups w using step where w.workspace_id = step.workspace_id and w.step_id = :step_id::uuid
 ), end_of_run as (
     select run.steps_open = 1 and run.status = 'running' as is_end, :report_md::text is not null as has_report from run
 ), moved as (
@@ -273,7 +274,7 @@ with run as (
 ), waking as (
     update tiktok_wake_ups w
        set wake_at = step.not_before + make_interval(secs => :grace_s::float8), state = 'timed'
-      from step where w.workspace_id = step.workspace_id and w.step_id = step.id
+      from step where w.workspace_id = step.workspace_id and w.step_id = :step_id::uuid
 ), agent_run as (
     update tiktok_agent_runs a
        set status = case when :is_yield::boolean then 'skipped' else 'failed' end::agent_run_status, latency_ms = :latency_ms::bigint, error_message = :agent_error::text,
