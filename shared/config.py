@@ -49,10 +49,10 @@ class Settings(BaseModel):
     studio_approval_s: float = Field(604_800.0, ge=0, description="How long a render may wait for its approval")
     metadata_url: str = Field("http://metadata.google.internal", description="Who signs our ID tokens")
 
-    # Publishing to TikTok (TIKTOK_PROVIDER_MODE=real).
+    # Publishing to TikTok, and reading an account of it (TIKTOK_PROVIDER_MODE=real).
     asset_public_url: str | None = Field(None, description="Where TikTok may fetch assets: https, a verified domain")
     tiktok_open_api_url: str = "https://open.tiktokapis.com"
-    tiktok_access_token: SecretStr | None = Field(None, description="Of the account that posts, scope video.publish")
+    tiktok_access_token: SecretStr | None = Field(None, description="Of the account that posts and is read")
     tiktok_business_api_url: str = "https://business-api.tiktok.com"
     tiktok_business_token: SecretStr | None = Field(None, description="Of the account that the business back end uses")
     tiktok_business_id: str | None = Field(None, description="That account's open_id")

@@ -1,14 +1,16 @@
-"""A fake of TikTok's posting APIs over HTTP, for real mode without a network: it checks what the documents say is
-checked, keeps the bytes' sha-256, and keeps books of what was published.
+"""A fake of TikTok's posting and reading APIs over HTTP, for real mode without a network: it checks what the documents
+say is checked, keeps the bytes' sha-256, and keeps books of what was published.
 
     python -m local.fakes.tiktok_content --port 8091 [--verified https://assets.example/] [--unaudited]
 
-Back ends: the Content Posting API (`/v2/post/publish/…`, uploads to `/video/`) and the Business API's organic posts
-(`/open_api/v1.3/business/…`, errors with HTTP 200). The token `act.NAME` (Bearer, or Access-Token) is of the account
+Back ends: the Content Posting API (`/v2/post/publish/…`, uploads to `/video/`), the Business API's organic posts
+(`/open_api/v1.3/business/…`, errors with HTTP 200) and the Display API (`/v2/user/info/`, `/v2/video/list/`; see
+`local/fakes/tiktok_display.py`). The token `act.NAME` (Bearer, or Access-Token) is of the account
 NAME, whose open_id is `open-NAME`.
 
 `GET /_posts` gives the books. `POST /_faults` says what goes wrong (see `local/fakes/faults.py`) with the calls
-creator_info, init, upload, status, business_get, business_publish, business_status, business_list; and on "post", what
+creator_info, init, upload, status, user_info, video_list, business_get, business_publish, business_status,
+business_list; and on "post", what
 the next post that is begun is like:
 
     fail         it fails for this reason          processing   so many looks find it processing (else one)
@@ -26,6 +28,7 @@ from collections.abc import Callable
 
 from local.fakes.serving import FakeVendor, Request, Response, Route
 from local.fakes.tiktok_desk import Creator, Desk, Post
+from local.fakes.tiktok_display import page_of, user_of
 from local.fakes.tiktok_rules import (
     CAPS,
     CODES,
@@ -39,7 +42,7 @@ from local.fakes.tiktok_rules import (
 )
 from shared.core.canonical import JsonObject
 
-LIMITS = {"creator_info": 20, "init": 6, "status": 30}  # a minute and token
+LIMITS = {"creator_info": 20, "init": 6, "status": 30, "user_info": 600, "video_list": 600}  # a minute and token
 BUSINESS_QPS = 10
 V2, BUSINESS = "/v2/post/publish/", "/open_api/v1.3/business/"
 
@@ -69,6 +72,8 @@ class FakeTikTokContent(FakeVendor):
             ("POST", f"{V2}creator_info/query/"): ("creator_info", self._open(self._creator_info)),
             ("POST", f"{V2}video/init/"): ("init", self._open(self._init)),
             ("POST", f"{V2}status/fetch/"): ("status", self._open(self._status)),
+            ("GET", "/v2/user/info/"): ("user_info", self._open(self._user_info)),
+            ("POST", "/v2/video/list/"): ("video_list", self._open(self._video_list)),
             ("PUT", "/video/"): ("upload", self._upload),
             ("GET", f"{BUSINESS}get/"): ("business_get", self._business(self._account)),
             ("POST", f"{BUSINESS}video/publish/"): ("business_publish", self._business(self._publish)),
@@ -94,7 +99,7 @@ class FakeTikTokContent(FakeVendor):
                     raise Refusal("access_token_invalid")
                 if not self.desk.may_ask(token, request.call, LIMITS[request.call]):
                     raise Refusal("rate_limit_exceeded")
-                if not isinstance(request.json(), dict):
+                if request.method == "POST" and not isinstance(request.json(), dict):
                     raise Refusal("invalid_param", "the body must be a JSON object")
                 return Response(200, {"data": answer(request, creator), "error": _error(request, "ok", "")})
             except Refusal as refusal:
@@ -140,6 +145,15 @@ class FakeTikTokContent(FakeVendor):
         if post.status in ("PUBLISH_COMPLETE", "FAILED"):
             found["publicaly_available_post_id"] = [] if post.post_id is None else [post.post_id]
         return {**found, "downloaded_bytes" if post.source.url else "uploaded_bytes": post.received}
+
+    # The Display API.
+
+    def _user_info(self, request: Request, creator: Creator) -> JsonObject:
+        return {"user": user_of(creator.name, creator.open_id, _listed_fields(request), creator.scopes)}
+
+    def _video_list(self, request: Request, creator: Creator) -> JsonObject:
+        fields, published = _listed_fields(request), self.desk.published(creator)
+        return page_of(creator.name, published, fields, request.json(), creator.scopes, self.desk.clock())
 
     # The Business API.
 
@@ -215,6 +229,14 @@ class FakeTikTokContent(FakeVendor):
         return Response(200, {})
 
 
+def _listed_fields(request: Request) -> list[str]:
+    """The `fields` of a Display call: names with commas between them, in the query."""
+    fields = [name for name in request.query.get("fields", "").split(",") if name]
+    if not fields:
+        raise Refusal("invalid_params", "fields is required")
+    return fields
+
+
 def _fields(asked: JsonObject) -> list[str]:
     """The `fields` of a Business GET: a JSON array in the query."""
     try:
@@ -257,14 +279,14 @@ def _business_error(request: Request, code: int, message: str) -> Response:
 
 def main() -> None:
     """Serves until it is stopped."""
-    parser = argparse.ArgumentParser(description="A fake of TikTok's posting APIs on this machine.")
+    parser = argparse.ArgumentParser(description="A fake of TikTok's posting and reading APIs on this machine.")
     parser.add_argument("--port", type=int, default=8091)
     parser.add_argument("--verified", action="append", help="addresses that videos may be pulled from begin like this")
     parser.add_argument("--unaudited", action="store_true", help="an app that may only post SELF_ONLY")
     given = parser.parse_args()
     verified = tuple(given.verified or ("https://assets.example/",))
     fake = FakeTikTokContent(given.port, verified=verified, is_audited=not given.unaudited)
-    print(f"fake TikTok posting APIs on {fake.base_url}", flush=True)
+    print(f"fake TikTok on {fake.base_url}", flush=True)
     fake.serve()
 
 

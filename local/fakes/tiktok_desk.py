@@ -21,13 +21,14 @@ from shared.core.canonical import JsonObject
 
 DAY_S, UPLOAD_S = 86_400.0, 3_600.0
 DAILY_POSTS = 15
+SCOPES = frozenset({"user.info.basic", "user.info.profile", "user.info.stats", "video.list"})
 FIRST_ID = 7_440_123_456_789_012_000
 _BLOCK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Creator:
-    """An account: its name, and what it allows."""
+    """An account: its name, what it allows, and what its token may read."""
 
     name: str
     levels: tuple[str, ...] = ("PUBLIC_TO_EVERYONE", "MUTUAL_FOLLOW_FRIENDS", "SELF_ONLY")
@@ -35,6 +36,7 @@ class Creator:
     duet_disabled: bool = False
     stitch_disabled: bool = True
     most_seconds: int = 300
+    scopes: frozenset[str] = SCOPES
 
     @property
     def open_id(self) -> str:

@@ -16,6 +16,7 @@ TYPES = ("video/mp4", "video/quicktime", "video/webm")
 # Code to HTTP status (init); creator_info answers 200 with the same codes.
 CODES = {
     "invalid_param": (400, "One of the parameters is invalid."),
+    "invalid_params": (400, "One or more fields in the request are invalid."),
     "invalid_publish_id": (400, "The publish_id does not exist."),
     "token_not_authorized_for_specified_publish_id": (400, "The access token does not have authorization."),
     "scope_permission_missed": (400, "The app lacks the scope."),

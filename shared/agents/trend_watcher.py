@@ -103,6 +103,8 @@ def why_no_trends(trends: Trends) -> str | None:
     """Why nothing can be said of trends; None if something can."""
     if trends.hashtags:
         return None
+    if trends.why_none is not None:
+        return trends.why_none
     return f"no hashtag was counted in the last {many(2 * trends.window_days, 'day')} of the data"
 
 

@@ -115,12 +115,15 @@ class TrendingHashtag(Record):
 
 
 class Trends(Record):
+    """Hashtags of the last days. `why_none` says why there are none, where the source can know of none at all."""
+
     source: SourceName
     source_name: str
     as_of: datetime
     region: str | None
     window_days: int
     hashtags: tuple[TrendingHashtag, ...]
+    why_none: str | None = None
     notes: tuple[str, ...] = ()
 
 

@@ -6,7 +6,6 @@ from typing import Protocol
 from uuid import UUID
 
 from shared.config import Settings
-from shared.errors import NotEnoughSettingsError
 from shared.providers.records import AccountData, Trends
 
 
@@ -37,7 +36,6 @@ def choose_source(dataset: str | None, settings: Settings, workspace_id: UUID | 
         from shared.providers.mock.source import MockSource
 
         return MockSource()
-    raise NotEnoughSettingsError(
-        "settings: TIKTOK_PROVIDER_MODE=real: reading TikTok itself needs an app that TikTok approved and its client, "
-        "which this version does not have; set TIKTOK_PROVIDER_MODE to mock, or to dataset with TIKTOK_DATASET"
-    )
+    from shared.providers.real import RealSource
+
+    return RealSource(settings)

@@ -15,10 +15,11 @@ from pydantic import BaseModel, BeforeValidator, Field
 
 from shared.config import Settings
 from shared.core.canonical import JsonObject
-from shared.errors import EffectRefusedError, ProviderDownError
+from shared.errors import EffectRefusedError
 from shared.providers.calling import NoAnswer, ask, calling, read_as, texts_of
 from shared.providers.chunks import Chunk, ChunkPlan
-from shared.providers.tiktok_errors import open_error, refused
+from shared.providers.tiktok_errors import refused
+from shared.providers.tiktok_open import open_data
 
 if TYPE_CHECKING:
     from httpx2 import AsyncClient
@@ -105,26 +106,7 @@ class ContentPosting:
 
     async def _call(self, name: str, path: str, body: JsonObject) -> JsonObject:
         url = f"{self._base_url}/v2/post/publish/{path}"
-        answer = await ask(self._client, "POST", url, headers=self._headers, json_body=body)
-        if isinstance(answer, NoAnswer):
-            raise ProviderDownError(f"TikTok, {name}: no answer ({answer.what})")
-        error = answer.body.get("error") if isinstance(answer.body, dict) else None
-        if not isinstance(error, dict):
-            raise _unread(name, answer.status)
-        if error.get("code") == "ok" and answer.status < 400:
-            return dict(answer.body.get("data") or {})
-        code, message = str(error.get("code")), str(error.get("message") or "")
-        told = f"{message} log {error.get('log_id')}"
-        raise open_error(name, code, told, status=answer.status, retry_after_s=answer.retry_after_s)
-
-
-def _unread(name: str, status: int) -> EffectRefusedError | ProviderDownError:
-    """An answer that is not TikTok's: of a proxy, most likely, or from a wrong address."""
-    if 400 <= status < 500 and status not in (408, 429):
-        return EffectRefusedError(
-            f"http_{status}", f"TikTok, {name}: HTTP {status} and no word of TikTok; look at TIKTOK_OPEN_API_URL"
-        )
-    return ProviderDownError(f"TikTok, {name}: HTTP {status}, and an answer that cannot be read")
+        return open_data(name, await ask(self._client, "POST", url, headers=self._headers, json_body=body))
 
 
 def media_type(file: BinaryIO) -> str:

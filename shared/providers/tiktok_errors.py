@@ -1,9 +1,12 @@
 """What TikTok's error codes mean for an effect: whether to ask again, and what a person can do.
 
-From the Content Posting API reference (direct post, creator info, status) and the Business API's error pages.
+From the Content Posting API reference (direct post, creator info, status), the Display API's pages on scopes, and the
+Business API's error pages.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 from shared.errors import EffectRefusedError, EngineError, ProviderDownError
 from shared.providers.text import clean_text
@@ -34,6 +37,12 @@ ADVICE = {
     "picture_size_check_failed": "make the video again with sides of 360 to 4096 pixels",
     "publish_cancelled": "somebody cancelled it at TikTok: propose it again if it is still wanted",
 }
+READING_SCOPES = "user.info.basic, user.info.profile, user.info.stats and video.list"
+READING_ADVICE = {
+    "access_token_invalid": ADVICE["access_token_invalid"],
+    "scope_not_authorized": f"let the account grant the scopes {READING_SCOPES}, and set its new TIKTOK_ACCESS_TOKEN",
+    "scope_permission_missed": f"let TikTok give the app the scopes {READING_SCOPES}, then connect the account again",
+}
 PASSING_REASONS = {"internal", "video_pull_failed", "photo_pull_failed"}  # of a post that failed: it may be made again
 
 BUSINESS_THROTTLED = {40016, 40100, 40132, 40133}
@@ -42,14 +51,22 @@ BUSINESS_DOUBTFUL = {50000, 50002, 51305, 20001}  # the service failed in the mi
 _BUSINESS_TOKEN = {40102, 40103, 40104, 40105, 40106, 40107}
 
 
-def open_error(call: str, code: str, message: str, *, status: int, retry_after_s: float | None = None) -> EngineError:
+def open_error(
+    call: str,
+    code: str,
+    message: str,
+    *,
+    status: int,
+    retry_after_s: float | None = None,
+    advice: Mapping[str, str] = ADVICE,
+) -> EngineError:
     """The error for a refusal of the open API (`{error: {code, message, log_id}}`)."""
     told = f"TikTok, {call}: {told_by_vendor(code, message)}"
     if status == 429 or code == "rate_limit_exceeded":
         return ProviderDownError(told, retry_after_s=A_MINUTE_S if retry_after_s is None else retry_after_s)
     if status >= 500 or code == "internal_error":
         return ProviderDownError(told, retry_after_s=retry_after_s)
-    return refused(code, told)
+    return refused(code, told, advice)
 
 
 def business_error(call: str, code: int, message: str) -> EngineError:
@@ -64,10 +81,10 @@ def business_error(call: str, code: int, message: str) -> EngineError:
     return EffectRefusedError(str(code), told)
 
 
-def refused(code: str, told: str) -> EffectRefusedError:
+def refused(code: str, told: str, advice: Mapping[str, str] = ADVICE) -> EffectRefusedError:
     """The vendor's no, with what to do."""
     code = clean_text(code, 80)
-    return EffectRefusedError(code, f"{told}; {ADVICE.get(code, 'see the vendor message, then propose it again')}")
+    return EffectRefusedError(code, f"{told}; {advice.get(code, 'see the vendor message, then propose it again')}")
 
 
 def told_by_vendor(code: str, message: str) -> str:

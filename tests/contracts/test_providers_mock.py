@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import subprocess
 import sys
@@ -14,13 +13,12 @@ from statistics import median
 
 import pytest
 
-from shared.errors import NotEnoughSettingsError
 from shared.providers.mock.account import mock_account
 from shared.providers.mock.dice import Dice
 from shared.providers.mock.shapes import draw_account
 from shared.providers.mock.trends import mock_trends
 from shared.providers.records import AccountData, Post
-from shared.providers.tiktok import check_account, list_accounts, read_account
+from shared.providers.tiktok import check_account, list_accounts
 from tests.support.exports import dataset_settings
 
 ROOT = Path(__file__).parents[2]
@@ -188,12 +186,6 @@ def test_every_handle_passes_the_door() -> None:
     check_account("@never.heard_of-it", None)
 
     assert [handle for handle, _ in list_accounts(None)] == ["competitor_cosmetics", "lakucosmetics"]
-
-
-def test_real_mode_says_what_is_missing() -> None:
-    """Real mode is refused by name, not answered with mock data."""
-    with dataset_settings(None, "real"), pytest.raises(NotEnoughSettingsError, match="approved"):
-        asyncio.run(read_account("lakucosmetics"))
 
 
 def test_shares_of_dice_are_even() -> None:

@@ -322,6 +322,54 @@ def test_the_fake_is_a_process_too() -> None:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=root) as process:
         try:
             assert process.stdout is not None
-            assert process.stdout.readline().startswith("fake TikTok posting APIs on http://127.0.0.1:")
+            assert process.stdout.readline().startswith("fake TikTok on http://127.0.0.1:")
         finally:
             process.terminate()
+
+
+def videos(fake: FakeTikTokContent, body: Any, fields: str = "id,create_time") -> tuple[int, str, Any]:
+    """A page of the account's videos: status, error code, data."""
+    status, _, found = call(fake, "POST", f"/v2/video/list/?fields={fields}", body)
+    return status, found["error"]["code"], found["data"]
+
+
+def test_videos_are_listed_in_pages(fake: FakeTikTokContent) -> None:
+    """Ten by default, from before the cursor in milliseconds; the same each time, none of them in the future."""
+    _, _, first = videos(fake, {})
+    _, _, second = videos(fake, {"cursor": first["cursor"], "max_count": 20})
+    times = [video["create_time"] for video in (*first["videos"], *second["videos"])]
+
+    assert (len(first["videos"]), len(second["videos"]), first["has_more"]) == (10, 20, True)
+    assert times == sorted(times, reverse=True)
+    assert times[0] <= 1_795_000_000
+    assert first["cursor"] == first["videos"][-1]["create_time"] * 1000
+    assert videos(fake, {})[2] == first
+
+
+@pytest.mark.parametrize(
+    ("body", "fields", "code"),
+    [
+        ({"max_count": 21}, "id", "invalid_params"),
+        ({"cursor": "x"}, "id", "invalid_params"),
+        ({}, "id,reach", "invalid_params"),
+        ({}, "", "invalid_params"),
+    ],
+)
+def test_questions_about_videos_are_checked(fake: FakeTikTokContent, body: Any, fields: str, code: str) -> None:
+    """A page has 20 videos at most, and only the documented fields."""
+    assert videos(fake, body, fields)[:2] == (400, code)
+
+
+def test_what_was_published_is_listed(fake: FakeTikTokContent) -> None:
+    """A public post comes first once TikTok has done with it; the account's name is the token's."""
+    video = video_bytes()
+    publish_id, path = begun(fake, len(video))
+    put(fake, path, video, 0, len(video))
+    statuses = [status_of(fake, publish_id)["status"] for _ in range(2)]
+    assert statuses[-1] == "PUBLISH_COMPLETE"
+    (post,) = books(fake)["posts"]
+    newest = videos(fake, {"max_count": 1}, "id,title,view_count")[2]["videos"][0]
+    user = call(fake, "GET", "/v2/user/info/?fields=username,video_count")[2]["data"]["user"]
+
+    assert newest == {"id": post["post_id"], "title": "3-step glow", "view_count": 0}
+    assert user == {"username": HANDLE, "video_count": 278}
