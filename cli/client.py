@@ -43,6 +43,12 @@ class Api:
         headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
         return self._json("POST", path, json.dumps(body).encode(), headers)
 
+    def put(self, path: str, body: Json) -> Any:
+        return self._json("PUT", path, json.dumps(body).encode())
+
+    def delete(self, path: str) -> Any:
+        return self._json("DELETE", path)
+
     def all_of(self, path: str, name: str) -> JsonObject:
         """An answer with all the rows of its list `name`, page by page."""
         answer: JsonObject = self.get(path, limit=PAGE)
@@ -88,12 +94,15 @@ class Api:
         if response.status != 200:
             raise _refused(response.status, _document(response.data))
         rest = b""
-        for chunk in response.stream(amt=None):
-            *blocks, rest = (rest + chunk).split(b"\n\n")
-            for block in blocks:
-                data = b"".join(line[6:] for line in block.split(b"\n") if line.startswith(b"data: "))
-                if data:
-                    yield json.loads(data)
+        try:
+            for chunk in response.stream(amt=None):
+                *blocks, rest = (rest + chunk).split(b"\n\n")
+                for block in blocks:
+                    data = b"".join(line[6:] for line in block.split(b"\n") if line.startswith(b"data: "))
+                    if data:
+                        yield json.loads(data)
+        finally:
+            response.close()  # whoever has seen enough leaves before the end
 
 
 def _document(body: bytes) -> Json:

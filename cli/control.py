@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID
 
 import click
 
 from cli import show
 from cli.client import Api
-from cli.options import RUNS, as_json, print_json, run_argument
+from cli.options import RUNS, as_json, print_json, run_argument, stated
 from cli.reach import reachable_api, stack_stays
 from cli.start import named_field
 from cli.table import plain, table
@@ -33,17 +32,13 @@ workspace_option = click.option("--workspace", is_flag=True, help="Every run, an
 def cancel(run_id: UUID, reason: str | None, as_json: bool) -> None:
     """End a run: what is at work stops within about two seconds."""
     with reachable_api() as api:
-        told = api.post(f"{RUNS}/{run_id}/cancel", _given(reason=reason))
+        told = api.post(f"{RUNS}/{run_id}/cancel", stated(reason=reason))
     if as_json:
         print_json(told)
     elif told["status"] == "cancelled":
         click.echo(f"run {run_id} is cancelled")
     else:
         click.echo(f"run {run_id} is being cancelled; steps still at work: {told['steps_open']}")
-
-
-def _given(**fields: Any) -> JsonObject:
-    return {name: value for name, value in fields.items() if value is not None}
 
 
 @click.command()
@@ -56,7 +51,7 @@ def pause(run_id: UUID | None, workflow: str | None, workspace: bool, reason: st
     """Hold a run, a workflow or the workspace: what is at work finishes, nothing further begins."""
     path, what = _held(run_id, workflow, workspace)
     with reachable_api() as api:
-        told = api.post(f"{path}/pause", _given(reason=reason))
+        told = api.post(f"{path}/pause", stated(reason=reason))
     _told(told, as_json, f"{what} is paused", "runs_paused")
 
 
@@ -131,7 +126,7 @@ def fork(
     others = {name: value for name, value in changed.items() if name not in BRIEF_FIELDS}
     brief = {**own, **({"fields": others} if others else {})}
     with reachable_api() as api:
-        asked = {**body, **_given(brief=brief or None, options=_options(options) or None)}
+        asked = {**body, **stated(brief=brief or None, options=_options(options) or None)}
         _follow(api, api.post(f"{RUNS}/{run_id}/fork", asked), as_json)
 
 
@@ -174,7 +169,7 @@ def redrive(
         raise click.UsageError("name a RUN_ID (with --fresh, if you like), or --workflow or --error-class, or both")
     path = WORKFLOWS if run_id is None else f"{RUNS}/{run_id}"
     which: JsonObject = (
-        _given(workflow_slug=workflow, error_class=error_class, limit=limit) if run_id is None else {"fresh": fresh}
+        stated(workflow_slug=workflow, error_class=error_class, limit=limit) if run_id is None else {"fresh": fresh}
     )
     with reachable_api() as api:
         if only_estimate or not yes:

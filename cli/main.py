@@ -15,14 +15,19 @@ from uuid import UUID
 import click
 
 from cli import show
+from cli.approvals import COMMANDS as APPROVAL_COMMANDS
 from cli.brands import brands
+from cli.card import show_what_waits
 from cli.client import Api, ApiError
 from cli.control import COMMANDS
 from cli.drill import drill
-from cli.options import EXIT_RUN_FAILED, RUNS, as_json, print_json, run_argument
+from cli.effects import COMMANDS as EFFECT_COMMANDS
+from cli.money import COMMANDS as MONEY_COMMANDS
+from cli.options import EXIT_RUN_FAILED, EXIT_RUN_WAITS, RUNS, as_json, print_json, run_argument
 from cli.reach import reachable_api, stack_stays, taken_in
 from cli.start import checked_key, named_field, started_run
 from cli.table import plain, table
+from cli.waits import waits_for_person, with_what_waits
 from cli.watch import ended_run, watch_run
 from local.postgres import PostgresError
 from local.processes import StackError
@@ -68,7 +73,7 @@ def army() -> None:
     """
 
 
-for command in (*COMMANDS, brands, drill):
+for command in (*COMMANDS, *APPROVAL_COMMANDS, *EFFECT_COMMANDS, *MONEY_COMMANDS, brands, drill):
     army.add_command(command)
 
 
@@ -145,9 +150,13 @@ def _show_end(run: JsonObject) -> None:
     if run["status"] != "succeeded":
         show.show_run(run)
     show.show_costs(run)
+    if run["status"] == "running":
+        show_what_waits(run)
 
 
 def _exit_as(run: JsonObject) -> None:
+    if run["status"] == "running":
+        sys.exit(EXIT_RUN_WAITS)
     if run["status"] != "succeeded":
         sys.exit(EXIT_RUN_FAILED)
 
@@ -160,7 +169,7 @@ def _exit_as(run: JsonObject) -> None:
 )
 @click.option("--notes", help="What to look out for, in your words.")
 @click.option("--brand-id", type=click.UUID, help="The brand profile to speak for.")
-@click.option("--budget-usd", help="What this run may cost, in US dollars: kept with the run, not enforced yet.")
+@click.option("--budget-usd", help="What the run's models may cost, in US dollars; at the cap it asks.")
 @click.option(
     "--dataset",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -185,7 +194,7 @@ def run(
     watch: bool | None,
     as_json: bool,
 ) -> None:
-    """Run WORKFLOW for an account. Exit code 3 if the run fails.
+    """Run WORKFLOW for an account. Exit code 3 if the run fails, 4 if it waits for a person.
 
     WORKFLOW is the slug of a workflow, such as profile_audit; `army workflows` lists them.
     """
@@ -230,14 +239,17 @@ def runs(limit: int, status: str | None, as_json: bool) -> None:
 @run_argument
 @as_json
 def show_command(run_id: UUID, as_json: bool) -> None:
-    """Show one run: its brief, its steps, its cost."""
+    """Show one run: its brief, its steps, its cost, what waits for a person, and what to do next."""
     with reachable_api() as api:
-        found = _whole_run(api, run_id)
+        found = with_what_waits(api, _whole_run(api, run_id))
     if as_json:
         print_json(found)
         return
     show.show_run(found)
     show.show_costs(found)
+    show_what_waits(found)
+    if found["status"] == "running" and waits_for_person(found):
+        return
     if found["report_md"]:
         click.echo(f"the report: army report {run_id}")
     elif found["status"] == "running":

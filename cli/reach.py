@@ -64,11 +64,11 @@ def stack_stays() -> bool:
 
 
 def local_token(settings: Settings) -> str:
-    """A token as Firebase would give it to a user of the local workspace, signed by this machine's signer."""
+    """A token as Firebase would give it to the owner of the local workspace, signed by this machine's signer."""
     from local.signer import Signer
 
     signer = Signer(settings.army_home.absolute() / "signer")
-    return signer.user_token(settings.army_workspace_id, SUBJECT, settings=settings, ttl_s=12 * 3600)
+    return signer.user_token(settings.army_workspace_id, SUBJECT, settings=settings, roles=("owner",), ttl_s=12 * 3600)
 
 
 def taken_in(dataset: Path, settings: Settings) -> str:

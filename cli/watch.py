@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from decimal import Decimal
 
 import click
@@ -14,12 +15,15 @@ from rich.table import Table
 
 from cli.client import Api
 from cli.table import plain
+from cli.waits import waiting_run
 from shared.core.canonical import JsonObject
 from shared.core.money import show_usd
 from shared.core.status import RunStatus, StepStatus
 
 SETTLE_S = 60.0  # how long the steps of an ended run may still be at work before we stop waiting for them
 SETTLE_PAUSE_S = 0.25
+ASKING = frozenset({"workflow_step.pending_approval", "effect.unknown", "effect.released"})
+RESTING = ASKING | {f"workflow_step.{end}" for end in ("succeeded", "failed", "skipped", "waiting")}
 SIGNS = {
     "pending": "·",
     "queued": "…",
@@ -34,28 +38,33 @@ SIGNS = {
 
 
 def watch_run(api: Api, run_id: str, *, quiet: bool = False) -> JsonObject:
-    """Follows the run until it ends and returns it."""
-    first = api.get(f"/api/dashboard/workflows/runs/{run_id}")
+    """Follows the run until it ends, or goes on only when a person does something, and returns it."""
+    path = f"/api/dashboard/workflows/runs/{run_id}"
+    first = api.get(path)
     if quiet:
-        for _ in api.events(first["stream_url"]):
+        for _ in _events(api, first):
             pass
     elif Console(stderr=True).is_terminal:
         _live(api, first)
     else:
         _log(api, first)
-    return ended_run(api, run_id)
+    return waiting_run(api, api.get(path)) or ended_run(api, run_id)
 
 
 def ended_run(api: Api, run_id: str) -> JsonObject:
-    """The run when it has ended, and what was at work then has ended too: only then its steps and its cost stay.
+    """The run when it has ended, and what was at work then has ended too: only then its steps and its cost stay. Where
+    it waits for a person it is given back as it stands, with what waits.
 
     After a minute it is given back as it stands, and what is still at work is named on standard error.
     """
     path = f"/api/dashboard/workflows/runs/{run_id}"
     while True:
-        run: JsonObject = api.get(path, wait="30s")
+        run: JsonObject = api.get(path, wait="5s")
         if RunStatus(run["status"]).is_final:
             break
+        waiting = waiting_run(api, run)
+        if waiting is not None:
+            return waiting
     until = time.monotonic() + SETTLE_S
     while run["steps_open"] and time.monotonic() < until:
         time.sleep(SETTLE_PAUSE_S)
@@ -68,11 +77,21 @@ def ended_run(api: Api, run_id: str) -> JsonObject:
     return run
 
 
+def _events(api: Api, run: JsonObject) -> Iterator[JsonObject]:
+    """The events of the run, as long as it goes on by itself."""
+    path, has_asked = f"/api/dashboard/workflows/runs/{run['id']}", False
+    for event in api.events(run["stream_url"]):
+        yield event
+        has_asked = has_asked or event["type"] in ASKING
+        if has_asked and event["type"] in RESTING and waiting_run(api, api.get(path)) is not None:
+            return
+
+
 def _live(api: Api, run: JsonObject) -> None:
     steps = {step["key"]: dict(step) for step in run["steps"]}
     started = time.monotonic()
     with Live(_table(run, steps, 0), console=Console(stderr=True), refresh_per_second=8) as live:
-        for event in api.events(run["stream_url"]):
+        for event in _events(api, run):
             if event.get("key") in steps and event["type"].startswith("workflow_step."):
                 steps[event["key"]].update(_changed(event))
             live.update(_table(run, steps, time.monotonic() - started))
@@ -102,7 +121,7 @@ def _table(run: JsonObject, steps: dict[str, JsonObject], seconds: float) -> Tab
 
 def _log(api: Api, run: JsonObject) -> None:
     click.echo(f"run {run['id']}  {plain(run['workflow_name'])}", err=True)
-    for event in api.events(run["stream_url"]):
+    for event in _events(api, run):
         if not event["type"].startswith("agent_run."):
             click.echo(_line(event), err=True)
 

@@ -71,12 +71,12 @@ def test_a_run_is_restarted_and_forked(terminal: Terminal) -> None:
     run_id = terminal.army_json("run", "profile_audit", "--handle", "@nova")["id"]
 
     restarted = terminal.army_json("restart", run_id, "--from", "synthesis")["workflow_run_id"]
-    changes = ("--field", "notes=spring", "--field", "season=1", "--option", "synthesis.workflow_note=short")
+    changes = ("--field", "notes=spring", "--field", "region=GB", "--option", "synthesis.workflow_note=short")
     forked = terminal.army_json("fork", run_id, "--from", "synthesis", *changes)["workflow_run_id"]
 
     assert terminal.army_json("show", restarted)["forked_at_steps"] == ["synthesis"]
     brief = terminal.army_json("show", forked)["brief_jsonb"]
-    assert (brief["notes"], brief["season"]) == ("spring", 1)
+    assert (brief["notes"], brief["region"]) == ("spring", "GB")
 
 
 def test_what_to_hold_is_named_once(terminal: Terminal) -> None:

@@ -87,6 +87,23 @@ class Terminal:
         assert process.wait(PATIENCE_S) == 0, shown
         return shown.replace("\r\n", "\n").splitlines()
 
+    def army_answering(self, answer: str, *words: str) -> Said:
+        """A command in a terminal, where somebody types this answer and a line break. What it showed, echo included."""
+        ours, theirs = os.openpty()
+        process = subprocess.Popen(
+            self._command(words),
+            env={**self.environ, "TERM": "dumb"},
+            cwd=self.folder,
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+        )
+        os.close(theirs)
+        os.write(ours, f"{answer}\n".encode())
+        shown = _read_all(ours)
+        os.close(ours)
+        return Said(process.wait(PATIENCE_S), shown, "")
+
     def army_unread(self, *words: str) -> Said:
         """A command whose output nobody reads: the pipe is closed before it prints."""
         ours, theirs = os.pipe()
@@ -110,9 +127,14 @@ class Terminal:
     def url(self) -> str:
         return self.machine.api.url
 
+    @property
+    def api(self) -> Api:
+        """The API as this workspace's user has it, without a process for each question."""
+        return Api(self.url, self.token)
+
     def store(self, definition: JsonObject) -> None:
         """Stores a workflow in this workspace."""
-        Api(self.url, self.token).post("/api/dashboard/workflows", definition)
+        self.api.post("/api/dashboard/workflows", definition)
 
 
 def _read_all(descriptor: int) -> str:

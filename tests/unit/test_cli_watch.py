@@ -57,7 +57,7 @@ def test_steps_at_work_are_waited_for() -> None:
         ended = ended_run(api, RUN)
 
     assert ended == run("failed", 0, "0.03")
-    assert [path.endswith("?wait=30s") for path in asked] == [True, True, False, False]
+    assert [path.endswith("?wait=5s") for path in asked] == [True, True, False, False]
 
 
 def test_a_whole_run_is_read_once() -> None:

@@ -1,0 +1,99 @@
+"""Commands for money: what a day may cost, and the proof of what a run did cost."""
+
+from __future__ import annotations
+
+import sys
+from decimal import Decimal
+from uuid import UUID
+
+import click
+
+from cli.card import show_caps
+from cli.options import RUNS, as_json, print_json, run_argument, stated
+from cli.reach import reachable_api
+from cli.show import count, money
+from cli.table import line, plain, table
+from shared.core.canonical import JsonObject
+
+CAPS = "/api/dashboard/caps"
+EXIT_DIFFERS = 1
+
+
+@click.group(invoke_without_command=True)
+@as_json
+@click.pass_context
+def caps(context: click.Context, as_json: bool) -> None:
+    """Show what a day (UTC) may cost, and today's use; `army caps set` sets it."""
+    if context.invoked_subcommand is not None:
+        return
+    with reachable_api() as api:
+        found = api.get(CAPS)
+    print_json(found) if as_json else show_caps(found["caps"])
+
+
+@caps.command(name="set")
+@click.option("--day", metavar="USD", help="Model calls of one day.")
+@click.option("--ad-day", metavar="USD", help="Ads of one day.")
+@as_json
+def set_caps(day: str | None, ad_day: str | None, as_json: bool) -> None:
+    """Set what each day may cost, from today on."""
+    if day is None and ad_day is None:
+        raise click.UsageError("name --day USD, --ad-day USD, or both")
+    with reachable_api() as api:
+        found = api.put(CAPS, stated(day=day, ad_day=ad_day))
+    print_json(found) if as_json else show_caps(found["caps"])
+
+
+@click.command()
+@run_argument
+@as_json
+def prove(run_id: UUID, as_json: bool) -> None:
+    """Compute what a run cost from raw token counters, and compare. Exit code 1 if anything differs."""
+    with reachable_api() as api:
+        proof = api.get(f"{RUNS}/{run_id}/proof")
+    print_json(proof) if as_json else show_proof(proof)
+    if proof["verdict"] != "proved":
+        sys.exit(EXIT_DIFFERS)
+
+
+def show_proof(proof: JsonObject) -> None:
+    """How each call ended and what it cost, the totals, what was saved, and whatever differs."""
+    rows = [
+        (name.replace("_", " "), count(one["count"]), money(one["usd"]))
+        for name, one in proof["calls"].items()
+        if one["count"]
+    ]
+    table("calls that cost, or may have", ("calls", "number", "US dollars"), rows, numbers=("number", "US dollars"))
+    totals = proof["totals"]
+    counted = (
+        ("what the counters come to", money(totals["computed_usd"])),
+        ("the rows of calls", money(totals["calls_usd"])),
+        ("steps", money(totals["steps_usd"])),
+        ("the run", money(totals["run_usd"])),
+    )
+    table("the same money, counted four times", ("total of", "US dollars"), counted, numbers=("US dollars",))
+    for told in _sentences(proof):
+        line(told)
+    wrong = [
+        (one["where"], one["what"], money(one["expected_usd"]), money(one["found_usd"])) for one in proof["differences"]
+    ]
+    if wrong:
+        columns = ("where", "must be", "expected", "found")
+        table("what differs", columns, wrong, numbers=("expected", "found"), prose=("where", "must be"))
+    line(f"{proof['verdict']}: run {proof['workflow_run_id']} ({plain(proof['status'])})")
+
+
+def _sentences(proof: JsonObject) -> list[str]:
+    saved, ads = proof["saved"], proof["ad_spend"]
+    by_cache, by_journal = money(saved["by_cache_usd"]), money(saved["by_journal_usd"])
+    told = [f"saved by the prompt cache: {by_cache}; by the journal: {by_journal}"]
+    if Decimal(ads["reserved_usd"]):
+        told.append(f"ad spend reserved: {money(ads['reserved_usd'])}, settled: {money(ads['settled_usd'])}")
+    if Decimal(proof["not_in_totals_usd"]):
+        told.append(f"answered after its step had ended, in no total: {money(proof['not_in_totals_usd'])}")
+    if not proof["is_final"]:
+        told.append("the run goes on: only what has ended is compared")
+    return told
+
+
+COMMANDS = (caps, prove)
