@@ -42,8 +42,9 @@ class DrillStore(Store):
         for (name, values), found in zip(steps, rows, strict=True):
             if name == "begin_call":
                 self._labels[values["agent_run_id"], values["idx"]] = values["label"]
-            if name == "claim_step" and found:
-                self._faults.note("claims", f"{os.getpid()} {values['step_id']} {found[0].attempt}")
+            if name == "claim_steps":
+                for claimed in found:
+                    self._faults.note("claims", f"{os.getpid()} {claimed.id} {claimed.attempt}")
         self._die(steps, is_before=False)
         return rows
 

@@ -70,7 +70,7 @@ RUN = Subject(
         Move(
             _R.RUNNING,
             _R.SUCCEEDED,
-            ("succeed_step", "leave_step"),
+            ("succeed_steps", "leave_step"),
             EventKind.RUN_COMPLETED,
             "its last open step has ended, and none has failed it",
         ),
@@ -97,21 +97,21 @@ STEP = Subject(
         Move(None, _S.QUEUED, ("spread_step",), None, "it is one of the first items of a for_each step"),
         Move(None, _S.PENDING, ("spread_step",), None, "it is one of the later items of a for_each step"),
         Move(None, _S.SUCCEEDED, ("start_run",), None, "its run repeats an earlier one, whose output it takes over"),
-        Move(_S.PENDING, _S.QUEUED, ("succeed_step", "leave_step"), None, "the last step that it waits for has ended"),
+        Move(_S.PENDING, _S.QUEUED, ("succeed_steps", "leave_step"), None, "the last step that it waits for has ended"),
         Move(_S.PENDING, _S.SKIPPED, ("fail_step",), _SKIPPED, "a step of its run has failed"),
         Move(_S.PENDING, _S.CANCELLED, ("cancel_run",), _CANCELLED, "its run was cancelled"),
-        Move(_S.QUEUED, _S.RUNNING, ("claim_step",), EventKind.STEP_STARTED, "an executor takes it, for one lease"),
+        Move(_S.QUEUED, _S.RUNNING, ("claim_steps",), EventKind.STEP_STARTED, "an executor takes it, for one lease"),
         Move(_S.QUEUED, _S.SKIPPED, ("fail_step",), _SKIPPED, "a step of its run has failed"),
         Move(
             _S.QUEUED, _S.SKIPPED, ("leave_step",), _SKIPPED, "its `when` is not met, or the steps before it did not do"
         ),
         Move(_S.QUEUED, _S.CANCELLED, ("cancel_run",), _CANCELLED, "its run was cancelled"),
-        Move(_S.RUNNING, _S.RUNNING, ("claim_step",), EventKind.STEP_STARTED, "its lease is over; another takes it"),
+        Move(_S.RUNNING, _S.RUNNING, ("claim_steps",), EventKind.STEP_STARTED, "its lease is over; another takes it"),
         Move(_S.RUNNING, _S.QUEUED, ("retry_step",), EventKind.STEP_RETRYING, "it failed, and trying again may help"),
         Move(
             _S.RUNNING, _S.QUEUED, ("retry_step",), EventKind.STEP_YIELDED, "its request's time is over; it got further"
         ),
-        Move(_S.RUNNING, _S.SUCCEEDED, ("succeed_step",), EventKind.STEP_SUCCEEDED, "its agent has put something out"),
+        Move(_S.RUNNING, _S.SUCCEEDED, ("succeed_steps",), EventKind.STEP_SUCCEEDED, "its agent has put something out"),
         Move(_S.RUNNING, _S.FAILED, ("fail_step",), EventKind.STEP_FAILED, "it failed, and trying again is no use"),
         Move(_S.RUNNING, _S.FAILED, ("leave_step",), EventKind.STEP_FAILED, "it failed, and its run goes on"),
         Move(_S.RUNNING, _S.CANCELLED, ("cancel_step",), _CANCELLED, "its run was cancelled while it was at work"),
@@ -119,7 +119,7 @@ STEP = Subject(
         Move(_S.RUNNING, _S.QUEUED, ("wait_for_sub_run",), EventKind.STEP_WAITING, "that run had ended by then"),
         Move(_S.WAITING, _S.QUEUED, ("wake_parent",), EventKind.STEP_WOKEN, "the run it started has ended"),
         Move(_S.RUNNING, _S.WAITING, ("spread_step",), EventKind.STEP_WAITING, "it waits for its items"),
-        Move(_S.WAITING, _S.QUEUED, ("succeed_step", "leave_step"), None, "the last of its items has ended"),
+        Move(_S.WAITING, _S.QUEUED, ("succeed_steps", "leave_step"), None, "the last of its items has ended"),
         Move(_S.RUNNING, _S.WAITING, ("suspend_step",), EventKind.STEP_WAITING, "its agent waits for a signal"),
         Move(_S.RUNNING, _S.QUEUED, ("suspend_step",), EventKind.STEP_WAITING, "the signal had come by then"),
         Move(_S.RUNNING, _S.PENDING_APPROVAL, ("open_gate",), EventKind.STEP_PENDING_APPROVAL, "it asks a person"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -12,7 +12,7 @@ from uuid import UUID
 
 from shared.agents.base import AgentResult, AgentRunEnd
 from shared.config import Settings
-from shared.core.canonical import digest_of
+from shared.core.canonical import JsonObject, digest_of
 from shared.core.ids import new_id
 from shared.core.money import usd
 from shared.core.proposals import ProposedEffect
@@ -72,43 +72,52 @@ def succeed_together(successes: Sequence[Success], follow: Sequence[UUID], rooms
     Each settle is guarded by its own fence: one that was taken over changes nothing, and the others stand.
     """
     workspace_id, run_id = successes[0].attempt.workspace_id, successes[0].attempt.run_id
-    steps: list[Step] = [("lock_run", {"run_id": run_id})]
-    steps += [("succeed_step", _success(success, follow, rooms)) for success in successes]
+    steps: list[Step] = [("lock_run", {"run_id": run_id}), ("succeed_steps", _ended(successes, follow, rooms))]
     steps += [("load_step", {"run_id": run_id, "step_id": step_id}) for step_id in follow]
     steps += [("propose_effects", _proposals(success)) for success in successes if success.proposed]
     steps += parent_moves(run_id, rooms) if successes[0].attempt.is_inside else []
     if with_more:
         steps.append(admit_move(rooms))
-    _, *rows = rooms.store.move_all(workspace_id, steps)
+    _, settled, *rows = rooms.store.move_all(workspace_id, steps)
     admitted = let_in(workspace_id, rows.pop()) if with_more else []
-    settled, loaded = rows[: len(successes)], rows[len(successes) : len(successes) + len(follow)]
-    for success, move in zip(successes, settled, strict=True):
-        if move:
-            _compare_costs(success.attempt, move[0].cost_usd, success.result.cost_usd)
+    costs = {row.id: row.cost_usd for row in settled}
     if successes[0].attempt.is_inside:
         wake_parent(workspace_id, rows[-1], rooms)
-    following = [step for found in loaded for step in found if step.can_claim]
-    ended = [
-        "succeeded" if move else cancel_attempt(success.attempt, rooms, end=success.end, result=success.result)
-        for success, move in zip(successes, settled, strict=True)
-    ]
-    return Settled(ended, following, admitted)
+    following = [step for found in rows[: len(follow)] for step in found if step.can_claim]
+    return Settled([_settled(success, costs, rooms) for success in successes], following, admitted)
 
 
-def _success(success: Success, follow: Sequence[UUID], rooms: Rooms) -> dict[str, Any]:
-    attempt, end = success.attempt, success.end
+def _settled(success: Success, costs: Mapping[UUID, Decimal], rooms: Rooms) -> Ended:
+    """How one of them ended: a step that was not settled was taken over, or its run was cancelled."""
+    attempt = success.attempt
+    if attempt.step_id not in costs:
+        return cancel_attempt(attempt, rooms, end=success.end, result=success.result)
+    _compare_costs(attempt, costs[attempt.step_id], success.result.cost_usd)
+    return "succeeded"
+
+
+def _ended(successes: Sequence[Success], follow: Sequence[UUID], rooms: Rooms) -> dict[str, Any]:
     return {
-        "run_id": attempt.run_id,
-        "step_id": attempt.step_id,
-        "attempt": attempt.number,
-        "agent_run_id": attempt.agent_run_id,
-        "output_jsonb": as_jsonb(success.result.output),
-        "agent_cost_usd": usd(success.result.cost_usd),
-        "latency_ms": end.latency_ms if end else _since(attempt),
-        "model_used": success.result.model_used,
-        "report_md": None if success.report_md is None else clean_text(success.report_md),
+        "run_id": successes[0].attempt.run_id,
+        "ended": as_jsonb([_success(success) for success in successes]),
+        "step_ids": as_array(success.attempt.step_id for success in successes),
+        "agent_run_ids": as_array(own for success in successes if (own := success.attempt.agent_run_id) is not None),
         "follow": as_array(follow),
         "grace_s": rooms.settings.sweep_grace_s,
+    }
+
+
+def _success(success: Success) -> JsonObject:
+    attempt, end = success.attempt, success.end
+    return {
+        "step_id": str(attempt.step_id),
+        "attempt": attempt.number,
+        "agent_run_id": None if attempt.agent_run_id is None else str(attempt.agent_run_id),
+        "output_jsonb": success.result.output,
+        "agent_cost_usd": str(usd(success.result.cost_usd)),
+        "latency_ms": end.latency_ms if end else _since(attempt),
+        "model_used": success.result.model_used,
+        "report_md": success.report_md,
     }
 
 

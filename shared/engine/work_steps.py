@@ -23,7 +23,7 @@ from shared.core.canonical import JsonObject
 from shared.core.conditions import Skip
 from shared.core.definitions import APPROVAL_NODE, SYNTHESIS_NODE, WORKFLOW_NODE, RetryPolicy
 from shared.core.ids import new_id
-from shared.engine.admission import admit_move, let_in
+from shared.engine.admission import admit_move, as_array, let_in
 from shared.engine.attempt import ENGINES_OWN, Attempt, Ended
 from shared.engine.control import end_orphans
 from shared.engine.gates import pass_gate
@@ -142,45 +142,53 @@ class Work:
                 self._group.create_task(self._one(step, attempt, ready))
 
     def _claimed(self, steps: Sequence[tuple[Any, Ready]]) -> list[tuple[Any, Attempt | None, Ready]]:
-        """Claims the steps, all in one transaction and one network wait; None where somebody else was faster."""
+        """Claims the steps, all in one statement and one network wait; None where somebody else was faster."""
         own_ids = [_new_agent_run(step) for step, _ in steps]
-        moves: list[Step] = [("lock_run", {"run_id": self._run_id})]
-        moves += [
-            ("claim_step", self._claim(step, own_id, ready.given))
-            for (step, ready), own_id in zip(steps, own_ids, strict=True)
+        moves: list[Step] = [
+            ("lock_run", {"run_id": self._run_id}),
+            ("claim_steps", self._claims(steps, own_ids)),
         ]
         try:
-            _, *rows = self._rooms.store.move_all(self._workspace_id, moves)
+            _, rows = self._rooms.store.move_all(self._workspace_id, moves)
         except UNRECORDED as busy:
             self._busy.append(busy)
             return []
+        numbers = {row.id: row.attempt for row in rows}
         return [
-            (step, self._attempt(step, own_id, claimed), ready)
-            for (step, ready), own_id, claimed in zip(steps, own_ids, rows, strict=True)
+            (step, self._attempt(step, own_id, numbers.get(step.id)), ready)
+            for (step, ready), own_id in zip(steps, own_ids, strict=True)
         ]
 
-    def _claim(self, step: Any, agent_run_id: UUID | None, given: JsonObject) -> JsonObject:
+    def _claims(self, steps: Sequence[tuple[Any, Ready]], own_ids: Sequence[UUID | None]) -> JsonObject:
+        first = steps[0][0]
+        claims = [
+            {
+                "step_id": str(step.id),
+                "seen_attempt": step.attempt,
+                "agent_run_id": None if own_id is None else str(own_id),
+                "input_jsonb": ready.given,
+            }
+            for (step, ready), own_id in zip(steps, own_ids, strict=True)
+        ]
         return {
             "run_id": self._run_id,
-            "step_id": step.id,
-            "seen_attempt": step.attempt,
+            "claims": as_jsonb(claims),
+            "step_ids": as_array(step.id for step, _ in steps),
             "lease_s": self._rooms.settings.step_lease_s,
-            "agent_run_id": agent_run_id,
-            "brand_id": step.brief_jsonb.get("brand_id"),
-            "trigger_type": step.trigger_type,
-            "trigger_event_id": step.trigger_event_id,
-            "input_jsonb": as_jsonb(given),
+            "brand_id": first.brief_jsonb.get("brand_id"),
+            "trigger_type": first.trigger_type,
+            "trigger_event_id": first.trigger_event_id,
         }
 
-    def _attempt(self, step: Any, agent_run_id: UUID | None, claimed: Sequence[Any]) -> Attempt | None:
-        if not claimed:
+    def _attempt(self, step: Any, agent_run_id: UUID | None, number: int | None) -> Attempt | None:
+        if number is None:
             return None
         return Attempt(
             workspace_id=self._workspace_id,
             run_id=self._run_id,
             step_id=step.id,
             key=step.key,
-            number=claimed[0].attempt,
+            number=number,
             failures=step.failures,
             agent_run_id=agent_run_id,
             is_inside=step.is_inside,

@@ -36,12 +36,12 @@ def kill_at_random(trial: Trial) -> None:
 
 
 WORST_MOMENTS = (
-    ("claim_step", False, None),
+    ("claim_steps", False, None),
     ("begin_call", True, None),
     ("begin_call", False, None),
     ("finish_call", False, None),
-    ("succeed_step", True, None),
-    ("succeed_step", False, None),
+    ("succeed_steps", True, None),
+    ("succeed_steps", False, None),
 )
 
 

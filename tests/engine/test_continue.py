@@ -99,7 +99,7 @@ def test_a_failure_in_place_fails_its_own_step(going_on: Rooms, queue: HeldQueue
 def test_a_death_between_two_steps_is_found_by_the_sweep(going_on: Rooms, queue: HeldQueue, workspace: UUID) -> None:
     """Killed after a settle, before the step to follow was claimed: no task exists for it, and the sweep wakes it."""
     settings = going_on.settings.model_copy(update={"sweep_grace_s": 0.0})
-    dying = replace(going_on, settings=settings, store=DyingStore(going_on.store, "claim_step", after=1))
+    dying = replace(going_on, settings=settings, store=DyingStore(going_on.store, "claim_steps", after=1))
     run = started(CHAIN, workspace, dying)
 
     with pytest.raises(StoreBusyError):

@@ -23,7 +23,7 @@ from shared.engine.work_steps import StepOutcome
 from shared.errors import ConflictError, NotFoundError
 from shared.store.session import Store
 from tests.support.queues import HeldQueue, Outcome
-from tests.support.runs import events_of, started, step, steps_of, workflow
+from tests.support.runs import claim_of, events_of, started, step, steps_of, workflow
 from tests.support.stopping import HookedStore, Point, at_once, calling_agent
 
 CHAIN = workflow(step("a"), step("b", "a"), step("c", "b"))
@@ -145,7 +145,7 @@ def test_an_output_that_comes_after_the_cancel_is_kept(rooms: Rooms, queue: Held
     assert steps_of(run.run_id, workspace, rooms)["s"]["output_jsonb"] == {"answers": ["one!"]}
 
 
-@pytest.mark.parametrize("statement", ["claim_step", "begin_call", "finish_call", "succeed_step"])
+@pytest.mark.parametrize("statement", ["claim_steps", "begin_call", "finish_call", "succeed_steps"])
 def test_a_cancel_just_before_any_statement(
     rooms: Rooms, queue: HeldQueue, workspace: UUID, store: Store, statement: str
 ) -> None:
@@ -196,16 +196,9 @@ def claimed(run_id: UUID, workspace: UUID, rooms: Rooms, lease_s: float) -> UUID
     agent_run_id = uuid4()
     assert rooms.store.move_step(
         workspace,
-        "claim_step",
+        "claim_steps",
         run_id=run_id,
-        step_id=UUID(queued["id"]),
-        seen_attempt=0,
-        lease_s=lease_s,
-        agent_run_id=agent_run_id,
-        brand_id=None,
-        trigger_type="api",
-        trigger_event_id=None,
-        input_jsonb="{}",
+        **claim_of(UUID(queued["id"]), agent_run_id, lease_s=lease_s),
     )
     return agent_run_id
 

@@ -16,7 +16,7 @@ from shared.engine.work_steps import StepOutcome
 from shared.queue.tasks import Wake
 from tests.support.agents import FlakyAgent
 from tests.support.queues import HeldQueue
-from tests.support.runs import events_of, started, step, steps_of, workflow
+from tests.support.runs import claim_of, events_of, started, step, steps_of, workflow
 
 THREE = workflow(step("good"), step("bad", "good", agent="broken"), step("never", "bad"))
 
@@ -202,15 +202,8 @@ def claimed_by_another(rooms: Rooms, workspace: UUID, run_id: UUID, wake: Wake, 
     """Another executor claims the step and dies at once: its lease is over as soon as it began."""
     rows = rooms.store.move_step(
         workspace,
-        "claim_step",
+        "claim_steps",
         run_id=run_id,
-        step_id=UUID(wake.body["step_id"]),
-        seen_attempt=seen,
-        lease_s=0.0,
-        agent_run_id=uuid4(),
-        brand_id=None,
-        trigger_type="api",
-        trigger_event_id=None,
-        input_jsonb="{}",
+        **claim_of(UUID(wake.body["step_id"]), uuid4(), seen=seen),
     )
     return bool(rows)

@@ -235,7 +235,7 @@ def test_retries_are_each_items_own(point: Point, rooms: Rooms, queue: HeldQueue
     assert found["each"]["failures"] == 0
 
 
-@pytest.mark.parametrize("at", ["spread_step", "succeed_step"])
+@pytest.mark.parametrize("at", ["spread_step", "succeed_steps"])
 @pytest.mark.parametrize("after", range(4))
 def test_a_death_between_any_two_moves_is_survived(
     rooms: Rooms, queue: HeldQueue, workspace: UUID, at: str, after: int

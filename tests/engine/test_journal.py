@@ -21,7 +21,7 @@ from shared.trace.journal import Journal, durable, journaled, open_journal, trac
 from shared.trace.recorder import StepRecorder
 from tests.support.model_calls import settings_as
 from tests.support.queues import HeldQueue
-from tests.support.runs import started, step, steps_of, workflow
+from tests.support.runs import claim_of, started, step, steps_of, workflow
 
 
 class Crash(BaseException):
@@ -41,16 +41,9 @@ def claim(rooms: Rooms, workspace: UUID, run_id: UUID, step_id: UUID, seen: int)
     agent_run_id = new_id()
     rows = rooms.store.move_step(
         workspace,
-        "claim_step",
+        "claim_steps",
         run_id=run_id,
-        step_id=step_id,
-        seen_attempt=seen,
-        lease_s=0.0,  # over at once: whoever comes next may take over
-        agent_run_id=agent_run_id,
-        brand_id=None,
-        trigger_type="api",
-        trigger_event_id=None,
-        input_jsonb="{}",
+        **claim_of(step_id, agent_run_id, seen=seen),
     )
     assert rows, "the step was not there to be claimed"
     return agent_run_id

@@ -12,6 +12,7 @@ import pytest
 
 from shared.config import Settings
 from shared.core.ids import new_id
+from shared.engine.admission import as_array
 from shared.engine.rooms import Rooms
 from shared.engine.sweep import A_TICK, Swept, sweep
 from shared.store.documents import as_jsonb
@@ -20,7 +21,7 @@ from tests.support.agents import registered_agents
 from tests.support.database import Cluster, settings_for
 from tests.support.parked import Scan, fill, scans
 from tests.support.queues import HeldQueue
-from tests.support.runs import started, step, workflow
+from tests.support.runs import claim_of, started, step, workflow
 
 PARKED, DUE = 100_000, 40
 PARKED_EFFECTS, DUE_EFFECTS = 20_000, 30
@@ -51,10 +52,9 @@ class Full:
         """How a sweep finds what is due, of which it takes so many."""
         return scans(self.settings.database_unscoped_url, "due_to_wake", limit=limit, most=48, grace_s=1.0)
 
-    def moved(self, name: str, key: str, **values: Any) -> list[Scan]:
+    def moved(self, name: str, **values: Any) -> list[Scan]:
         """How a statement about a step finds it, and the steps around it."""
-        given = {"run_id": self.run_id, "step_id": self.step_ids[key], **values}
-        found = scans(self.settings.database_url, name, self.workspace, **given)
+        found = scans(self.settings.database_url, name, self.workspace, run_id=self.run_id, **values)
         return [scan for scan in found if scan.table == STEPS]
 
 
@@ -69,7 +69,7 @@ def full(cluster: Cluster) -> Iterator[Full]:
         run = started(workflow(step("a"), step("b"), step("c", "a")), workspace, rooms)
         rows = store.move(workspace, "steps_of_run", run_id=run.run_id, limit=3, offset=0)
         made = Full(rooms, workspace, run.run_id, {row.key: row.id for row in rows})
-        store.move_step(workspace, "claim_step", run_id=run.run_id, **claim(made, "a"))
+        store.move_step(workspace, "claim_steps", run_id=run.run_id, **claim(made, "a"))
         made.park(PARKED, 1_000, MONTH_S)
         made.park(DUE, 1_000 + PARKED, -1.0)
         made.fill("park_effects", run_id=run.run_id, many=PARKED_EFFECTS, status="proposed", wake_in_s=None)
@@ -89,30 +89,22 @@ def known(request: pytest.FixtureRequest, full: Full) -> Full:
 
 
 def claim(full: Full, key: str) -> dict[str, Any]:
-    return {
-        "step_id": full.step_ids[key],
-        "seen_attempt": 0,
-        "lease_s": 3600.0,
-        "agent_run_id": new_id(),
-        "brand_id": None,
-        "trigger_type": "manual",
-        "trigger_event_id": None,
-        "input_jsonb": as_jsonb({}),
-    }
+    return claim_of(full.step_ids[key], new_id(), lease_s=3600.0)
 
 
-def success() -> dict[str, Any]:
-    return {
+def success(full: Full, key: str) -> dict[str, Any]:
+    ended: dict[str, Any] = {
+        "step_id": str(full.step_ids[key]),
         "attempt": 1,
-        "agent_run_id": new_id(),
-        "output_jsonb": as_jsonb({}),
-        "agent_cost_usd": 0,
+        "agent_run_id": str(new_id()),
+        "output_jsonb": {},
+        "agent_cost_usd": "0",
         "latency_ms": 1,
         "model_used": None,
         "report_md": None,
-        "follow": "{}",
-        "grace_s": 60.0,
     }
+    ids = {"step_ids": as_array([full.step_ids[key]]), "agent_run_ids": as_array([UUID(ended["agent_run_id"])])}
+    return {**ids, "ended": as_jsonb([ended]), "follow": "{}", "grace_s": 60.0}
 
 
 def are_by_whole_key(found: list[Scan]) -> bool:
@@ -143,12 +135,12 @@ def test_a_sweep_stops_at_its_limit(known: Full) -> None:
 
 def test_a_step_is_loaded_by_its_whole_key(known: Full) -> None:
     """What a wake-up reads does not grow with the run."""
-    assert are_by_whole_key(known.moved("load_step", "b"))
+    assert are_by_whole_key(known.moved("load_step", step_id=known.step_ids["b"]))
 
 
 def test_a_step_is_claimed_by_its_whole_key(known: Full) -> None:
     """The claim of one step touches no other."""
-    found = known.moved("claim_step", "b", **{k: v for k, v in claim(known, "b").items() if k != "step_id"})
+    found = known.moved("claim_steps", **claim(known, "b"))
 
     assert are_by_whole_key(found)
     assert [scan.rows for scan in found] == [1]
@@ -156,7 +148,7 @@ def test_a_step_is_claimed_by_its_whole_key(known: Full) -> None:
 
 def test_a_step_is_settled_by_its_whole_key(known: Full) -> None:
     """The settle touches the step and the one that waited for it, each by its key."""
-    found = known.moved("succeed_step", "a", **success())
+    found = known.moved("succeed_steps", **success(known, "a"))
 
     assert are_by_whole_key(found)
     assert [scan.rows for scan in found] == [1, 1]

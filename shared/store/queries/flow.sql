@@ -36,7 +36,7 @@ with run as (
            status = case when s.waiting_on = 1 then 'queued' else s.status end,
            queued_at = case when s.waiting_on = 1 then now() end
      where s.workspace_id = (select step.workspace_id from step)
-       and s.id = any ((select step.successors from step)::uuid[]) -- as in succeed_step
+       and s.id = any ((select step.successors from step)::uuid[]) -- as in succeed_steps
        and s.status in ('pending', 'waiting') and s.waiting_on > 0
     returning s.workspace_id, s.id, s.workflow_run_id, s.status, s.attempt
 ), waking as (

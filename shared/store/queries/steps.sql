@@ -23,7 +23,7 @@ select s.id, r.id as run_id, s.key, s.agent_name, s.label, s.definition, s.statu
              from unnest(s.sources) as source(id)
              join tiktok_workflow_steps u on u.workspace_id = s.workspace_id and u.id = source.id
              left join tiktok_agent_runs a on a.workspace_id = u.workspace_id and a.id = u.agent_run_id
-            where length(source.id::text) = 36) -- as in succeed_step
+            where length(source.id::text) = 36) -- as in claim_steps
        end as sources,
        case when s.agent_name = 'synthesis' then (
            select jsonb_build_object('slug', w.slug, 'name', w.name, 'description', w.description)
@@ -46,84 +46,101 @@ select s.id, r.id as run_id, s.key, s.agent_name, s.label, s.definition, s.statu
 -- here, on a statement that is cheap to wait in, and never deadlock; the move itself then sees what the last one left.
 select from tiktok_workflow_runs where id = :run_id::uuid for no key update;
 
--- name: claim_step
--- Takes the step, if it still stands where it was loaded: queued and due, or running with its lease over.
--- The attempt is the fence: whatever names an older one changes nothing. An agent run left behind is closed.
+-- name: claim_steps
+-- Takes the steps that still stand where they were loaded: queued and due, or running with their lease over. The attempt
+-- is the fence: whatever names an older one changes nothing. An agent run left behind is closed. A row for each that was
+-- taken.
 with run as (
     select workspace_id, id, version from tiktok_workflow_runs
      where id = :run_id::uuid and status = 'running' and paused_at is null
+), wanted as (
+    select * from jsonb_to_recordset(:claims::jsonb) as w(step_id uuid, seen_attempt int, agent_run_id uuid,
+                                                          input_jsonb jsonb)
 ), step as (
     update tiktok_workflow_steps s
        set status = 'running', attempt = s.attempt + 1, lost = s.lost + case s.status when 'running' then 1 else 0 end,
            leased_until = now() + make_interval(secs => :lease_s::float8),
-           not_before = null, started_at = coalesce(s.started_at, now()), agent_run_id = :agent_run_id::uuid
-      from run
-     where s.workspace_id = run.workspace_id and s.id = :step_id::uuid and s.attempt = :seen_attempt::int
+           not_before = null, started_at = coalesce(s.started_at, now()), agent_run_id = w.agent_run_id
+      from run, wanted w
+     where s.workspace_id = run.workspace_id and s.id = w.step_id and s.attempt = w.seen_attempt
+       and s.id = any (:step_ids::uuid[]) -- whatever the planner believes of a join, it goes by the primary key
        and s.cancel_requested_at is null
        and (s.status = 'queued' and coalesce(s.not_before <= now(), true)
             or s.status = 'running' and s.leased_until < now())
-    returning s.workspace_id, s.id, s.workflow_run_id, s.key, s.label, s.agent_name, s.attempt
+    returning s.workspace_id, s.id, s.workflow_run_id, s.idx, s.key, s.label, s.agent_name, s.attempt, s.agent_run_id,
+              w.input_jsonb
 ), left_behind as (
     update tiktok_agent_runs a
        set status = 'failed', completed_at = now(),
            error_message = 'the executor was lost: its lease ended and the step was taken over'
       from step
-     where :seen_attempt::int > 0 and a.workspace_id = step.workspace_id and a.step_id = step.id
-       and a.status = 'running'
+     where step.attempt > 1 and a.workspace_id = step.workspace_id and a.step_id = step.id and a.status = 'running'
+       and a.step_id = any (:step_ids::uuid[])
 ), agent_run as (
     insert into tiktok_agent_runs (workspace_id, id, workflow_run_id, step_id, attempt, brand_id, agent_name,
                                    trigger_type, trigger_event_id, input_jsonb)
-    select step.workspace_id, :agent_run_id::uuid, step.workflow_run_id, step.id, step.attempt, :brand_id::uuid,
-           step.agent_name, :trigger_type::trigger_type, :trigger_event_id::text, :input_jsonb::jsonb
-      from step where :agent_run_id::uuid is not null
-    returning id
+    select step.workspace_id, step.agent_run_id, step.workflow_run_id, step.id, step.attempt, :brand_id::uuid,
+           step.agent_name, :trigger_type::trigger_type, :trigger_event_id::text, step.input_jsonb
+      from step where step.agent_run_id is not null
+), events as (
+    select (row_number() over (order by step.idx, event.place))::int as place, event.kind,
+           jsonb_build_object('step_id', step.id, 'key', step.key, 'label', step.label, 'agent_name', step.agent_name,
+                              'status', 'running', 'attempt', step.attempt)
+           || case event.place when 2 then jsonb_build_object('agent_run_id', step.agent_run_id) else '{}' end as payload
+      from step, (values (1, 'workflow_step.started'), (2, 'agent_run.started')) event(place, kind)
+     where event.place = 1 or step.agent_run_id is not null
 ), moved as (
-    update tiktok_workflow_runs r set version = r.version + case when :agent_run_id::uuid is null then 1 else 2 end
-      from step where r.id = :run_id::uuid
+    update tiktok_workflow_runs r set version = r.version + told.events
+      from (select count(*)::int as events from events) told where r.id = :run_id::uuid and told.events > 0
 ), told as (
     insert into tiktok_outbox (workspace_id, subject_id, seq, kind, payload)
-    select step.workspace_id, run.id, run.version + event.place, event.kind,
-           jsonb_build_object('step_id', step.id, 'key', step.key, 'label', step.label, 'agent_name', step.agent_name,
-                              'status', 'running', 'attempt', step.attempt) || event.more
-      from step, run, (values
-           (1, 'workflow_step.started', '{}'::jsonb),
-           (2, 'agent_run.started', jsonb_build_object('agent_run_id', :agent_run_id::uuid))) event(place, kind, more)
-     where event.place = 1 or :agent_run_id::uuid is not null
+    select run.workspace_id, run.id, run.version + events.place, events.kind, events.payload from events, run
 )
-select step.attempt from step;
+select id, attempt from step;
 
--- name: succeed_step
--- Settles a step: its output, its agent run, its successors' counters, the newly ready, the run. Guarded by the fence.
--- A step without an agent run (a gate) keeps its output itself.
+-- name: succeed_steps
+-- Settles steps of one run: their outputs, their agent runs, their successors' counters, the newly ready, the run. Each is
+-- guarded by its own fence; a row for each that was settled. One without an agent run (a gate) keeps its output itself.
 with run as (
     select workspace_id, id, version, status, steps_open, priority from tiktok_workflow_runs
      where id = :run_id::uuid
-), calls as (
-    select coalesce(sum(cost_usd), 0) as cost_usd from tiktok_agent_steps
-     where workflow_run_id = :run_id::uuid and step_id = :step_id::uuid
+), ended as (
+    select * from jsonb_to_recordset(:ended::jsonb) as e(step_id uuid, attempt int, agent_run_id uuid, output_jsonb jsonb,
+                                                         agent_cost_usd numeric, latency_ms bigint, model_used text,
+                                                         report_md text)
 ), step as (
     update tiktok_workflow_steps s
-       set status = 'succeeded', cost_usd = calls.cost_usd, latency_ms = :latency_ms::bigint, leased_until = null,
-           completed_at = now(), error_class = null, error_message = null,
-           output_jsonb = case when :agent_run_id::uuid is null then :output_jsonb::jsonb else s.output_jsonb end
-      from run, calls
-     where s.workspace_id = run.workspace_id and s.id = :step_id::uuid and s.attempt = :attempt::int
+       set status = 'succeeded', latency_ms = e.latency_ms, leased_until = null, completed_at = now(),
+           error_class = null, error_message = null,
+           cost_usd = (select coalesce(sum(c.cost_usd), 0) from tiktok_agent_steps c
+                        where c.workspace_id = s.workspace_id and c.workflow_run_id = s.workflow_run_id
+                          and c.step_id = s.id),
+           output_jsonb = case when e.agent_run_id is null then e.output_jsonb else s.output_jsonb end
+      from run, ended e
+     where s.workspace_id = run.workspace_id and s.id = e.step_id and s.attempt = e.attempt
+       and s.id = any (:step_ids::uuid[]) -- as in claim_steps
        and s.status = 'running' and s.cancel_requested_at is null
-    returning s.workspace_id, s.id, s.workflow_run_id, s.key, s.label, s.agent_name, s.attempt, s.successors, s.cost_usd
+    returning s.workspace_id, s.id, s.workflow_run_id, s.idx, s.key, s.label, s.agent_name, s.attempt, s.successors,
+              s.cost_usd, e.agent_run_id, e.output_jsonb, e.agent_cost_usd, e.latency_ms, e.model_used, e.report_md
 ), agent_run as (
     update tiktok_agent_runs a
-       set status = 'succeeded', output_jsonb = :output_jsonb::jsonb, cost_usd = :agent_cost_usd::numeric,
-           latency_ms = :latency_ms::bigint, model_used = :model_used::text, completed_at = now()
-      from step where a.workspace_id = step.workspace_id and a.id = :agent_run_id::uuid
+       set status = 'succeeded', output_jsonb = step.output_jsonb, cost_usd = step.agent_cost_usd,
+           latency_ms = step.latency_ms, model_used = step.model_used, completed_at = now()
+      from step
+     where a.workspace_id = step.workspace_id and a.id = step.agent_run_id
+       and a.id = any (:agent_run_ids::uuid[])
+), arrow as (
+    select step.workspace_id, successor.id, count(*)::int as many
+      from step cross join unnest(step.successors) as successor(id)
+     group by step.workspace_id, successor.id
 ), counted as (
     update tiktok_workflow_steps s
-       set waiting_on = s.waiting_on - 1,
-           status = case when s.waiting_on = 1 then 'queued' else s.status end,
-           queued_at = case when s.waiting_on = 1 then now() end
-     where s.workspace_id = (select step.workspace_id from step)
-       and s.id = any ((select step.successors from step)::uuid[]) -- no join: whatever the planner
-       -- believes, it goes by the primary key
-       and s.status in ('pending', 'waiting') and s.waiting_on > 0
+       set waiting_on = s.waiting_on - arrow.many,
+           status = case when s.waiting_on = arrow.many then 'queued' else s.status end,
+           queued_at = case when s.waiting_on = arrow.many then now() end
+      from arrow
+     where s.workspace_id = arrow.workspace_id and s.id = arrow.id and s.status in ('pending', 'waiting')
+       and s.waiting_on > 0 and s.id = any ((select array_agg(arrow.id) from arrow)::uuid[])
     returning s.workspace_id, s.id, s.workflow_run_id, s.status, s.attempt
 ), waking as (
     insert into tiktok_wake_ups (workspace_id, step_id, workflow_run_id, wake_at, state, priority, generation)
@@ -132,40 +149,49 @@ with run as (
            c.attempt
       from counted c, run where c.status = 'queued'
 ), awake as (
-    delete from tiktok_wake_ups w using step where w.workspace_id = step.workspace_id and w.step_id = :step_id::uuid
-), end_of_run as (
-    select run.steps_open = 1 and run.status = 'running' as is_end, :report_md::text is not null as has_report from run
+    delete from tiktok_wake_ups w using step
+     where w.workspace_id = step.workspace_id and w.step_id = step.id and w.step_id = any (:step_ids::uuid[])
+), tally as (
+    select count(step.id)::int as steps, coalesce(sum(step.cost_usd), 0) as cost_usd, max(step.report_md) as report_md,
+           count(step.id) = run.steps_open and run.status = 'running' as is_end
+      from run left join step on true group by run.steps_open, run.status
+), steps_told as (
+    select step.idx, event.place, event.kind,
+           jsonb_build_object('step_id', step.id, 'key', step.key, 'label', step.label, 'status', 'succeeded',
+                              'agent_name', step.agent_name, 'attempt', step.attempt, 'cost_usd', step.cost_usd,
+                              'latency_ms', step.latency_ms, 'agent_run_id', step.agent_run_id) as payload
+      from step, (values (1, 'agent_run.succeeded'), (2, 'workflow_step.succeeded')) event(place, kind)
+     where event.place = 2 or step.agent_run_id is not null
 ), moved as (
     update tiktok_workflow_runs r
-       set version = r.version + case when :agent_run_id::uuid is null then 1 else 2 end
-                     + case when is_end then 1 else 0 end + case when has_report then 1 else 0 end,
-           steps_open = r.steps_open - 1,
+       set version = r.version + (select count(*) from steps_told)::int
+                     + case when is_end then 1 else 0 end + case when tally.report_md is null then 0 else 1 end,
+           steps_open = r.steps_open - tally.steps,
            status = case when is_end then 'succeeded' else r.status end,
            completed_at = case when is_end then now() else r.completed_at end,
-           report_md = coalesce(:report_md::text, r.report_md),
-           total_cost_usd = coalesce(r.total_cost_usd, 0) + step.cost_usd,
+           report_md = coalesce(tally.report_md, r.report_md),
+           total_cost_usd = coalesce(r.total_cost_usd, 0) + tally.cost_usd,
            total_latency_ms = case when is_end then (extract(epoch from now() - r.started_at) * 1000)::bigint
                                    else r.total_latency_ms end
-      from step, end_of_run
-     where r.id = :run_id::uuid
+      from tally
+     where r.id = :run_id::uuid and tally.steps > 0
     returning r.status, r.total_cost_usd
+), events as (
+    select idx, place, kind, payload from steps_told
+     union all
+    select 2147483647, event.place, event.kind,
+           jsonb_build_object('status', moved.status, 'total_cost_usd', moved.total_cost_usd)
+      from tally, moved, (values (3, 'workflow_run.report_ready'), (4, 'workflow_run.completed')) event(place, kind)
+     where event.place = 3 and tally.report_md is not null or event.place = 4 and tally.is_end
 ), told as (
     insert into tiktok_outbox (workspace_id, subject_id, seq, kind, payload)
-    select step.workspace_id, run.id, run.version + (row_number() over (order by event.place))::int, event.kind,
-           case when event.place < 3 then
-               jsonb_build_object('step_id', step.id, 'key', step.key, 'label', step.label, 'status', 'succeeded',
-                                  'agent_name', step.agent_name, 'attempt', step.attempt, 'cost_usd', step.cost_usd,
-                                  'latency_ms', :latency_ms::bigint, 'agent_run_id', :agent_run_id::uuid)
-           else jsonb_build_object('status', moved.status, 'total_cost_usd', moved.total_cost_usd) end
-      from step, run, end_of_run, moved, (values
-           (1, 'agent_run.succeeded'), (2, 'workflow_step.succeeded'),
-           (3, 'workflow_run.report_ready'), (4, 'workflow_run.completed')) event(place, kind)
-     where event.place = 1 and :agent_run_id::uuid is not null or event.place = 2
-        or event.place = 3 and has_report or event.place = 4 and is_end
+    select run.workspace_id, run.id, run.version + (row_number() over (order by events.idx, events.place))::int,
+           events.kind, events.payload
+      from events, run
 ), heard as (
-    select pg_notify('run_ended', step.workflow_run_id::text) from step, end_of_run where is_end
+    select pg_notify('run_ended', run.id::text) from run, tally where tally.steps > 0 and is_end
 )
-select moved.status as run_status, step.cost_usd, (select count(*) from heard) as heard from step, moved;
+select step.id, step.cost_usd, (select count(*) from heard) as heard from step;
 
 -- name: fail_step
 -- A step that cannot go on fails its run: what is not at work is skipped, what is may finish

@@ -11,7 +11,7 @@ with recursive overdue_step as (
            case when s.status = 'running' then s.leased_until else s.not_before end as busy_until
       from overdue_step o
       join tiktok_workflow_steps s on s.workspace_id = o.workspace_id and s.id = o.step_id
-     where length(o.step_id::text) = 36 -- as in succeed_step
+     where length(o.step_id::text) = 36 -- as in claim_steps
 ), step as (
     update tiktok_wake_ups w
        set generation = w.generation + case when coalesce(l.busy_until <= now(), true) then 1 else 0 end,
@@ -52,7 +52,7 @@ with recursive overdue_step as (
     update tiktok_effects e
        set generation = e.generation + 1, wake_at = now() + make_interval(secs => :grace_s::float8)
       from overdue_effect o
-     where e.workspace_id = o.workspace_id and e.id = o.id and length(o.id::text) = 36 -- as in succeed_step
+     where e.workspace_id = o.workspace_id and e.id = o.id and length(o.id::text) = 36 -- as in claim_steps
     returning e.workspace_id, e.run_id, e.id, e.generation
 )
 select 'step' as subject, workspace_id, run_id, id, generation, is_woken from step
