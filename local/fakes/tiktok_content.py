@@ -28,7 +28,7 @@ from collections.abc import Callable
 
 from local.fakes.serving import FakeVendor, Request, Response, Route
 from local.fakes.tiktok_desk import Creator, Desk, Post
-from local.fakes.tiktok_display import page_of, user_of
+from local.fakes.tiktok_display import audience_of, page_of, user_of
 from local.fakes.tiktok_rules import (
     CAPS,
     CODES,
@@ -183,7 +183,7 @@ class FakeTikTokContent(FakeVendor):
 
     def _account(self, request: Request, creator: Creator, asked: JsonObject) -> JsonObject:
         fields = _fields(asked)
-        known = {"username": creator.name, "display_name": creator.name.title()}
+        known = {"username": creator.name, "display_name": creator.name.title(), **audience_of(creator.name)}
         return {name: known[name] for name in fields if name in known}
 
     def _publish(self, request: Request, creator: Creator, asked: JsonObject) -> JsonObject:

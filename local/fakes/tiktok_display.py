@@ -1,5 +1,5 @@
-"""What the fake TikTok tells of an account by the Display API: the mock account of that name, as if read today, and
-before it what was published here.
+"""What the fake TikTok tells of an account: the mock account of that name, as if read today, and before it what was
+published here. By the Display API its profile and videos, by the Business API its audience.
 
 Dates are moved by whole days, so that the account is as fresh on any day; the same clock gives the same answer.
 """
@@ -61,6 +61,23 @@ def page_of(
         "videos": [{field: video[field] for field in fields} for video in page],
         "cursor": page[-1]["create_time"] * 1000 if page else before_ms,
         "has_more": len(left) > size,
+    }
+
+
+def audience_of(name: str) -> JsonObject:
+    """The audience as the Business API tells it; nothing of a small account."""
+    known = mock_account(name, 1).audience
+    if known is None:
+        return {}
+    return {
+        "audience_ages": [{"age": group, "percentage": share} for group, share in known.age_shares.items()],
+        "audience_genders": [
+            {"gender": group.title(), "percentage": share} for group, share in known.gender_shares.items()
+        ],
+        "audience_countries": [
+            {"country": "Others" if group == "other" else group, "percentage": share}
+            for group, share in known.region_shares.items()
+        ],
     }
 
 

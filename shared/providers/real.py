@@ -1,4 +1,4 @@
-"""TikTok itself as a source of account data: the account that the token is of, by the Display API.
+"""TikTok itself as a source of account data: the account that the token is of, by the Display API, and its audience.
 
 What the API does not tell is unknown, and the notes say so. No API open to brands tells which hashtags rise: there are
 no trends here, and the answer says that too, instead of a guess.
@@ -13,6 +13,7 @@ from shared.config import Settings
 from shared.errors import InvalidInputError, ProviderDownError
 from shared.providers.captions import hashtags_in, mentions_in
 from shared.providers.handles import handle_or_none
+from shared.providers.real_audience import read_audience
 from shared.providers.records import AccountData, Post, Profile, Trends
 from shared.providers.text import clean_text, shown
 from shared.providers.tiktok_display import (
@@ -24,13 +25,13 @@ from shared.providers.tiktok_display import (
     display_api,
 )
 
-SOURCE_NAME = "TikTok Display API"
+SOURCE_NAME = "TikTok"
 NO_TRENDS = (
     "TikTok has no API open to brands that tells which hashtags rise; for trends give a file of account data (dataset)"
 )
 _NOTES = (
     "Saves are not in the data: unknown, not zero.",
-    "Completion, reach, For You share, search visibility, audience, comment texts and account health are not told.",
+    "Completion, reach, For You share, search visibility, comment texts and account health are not told.",
     "Only public videos are listed, without photo posts' lengths; music, language and whether a video is an ad "
     "are unknown.",
     f"Captions are told up to {MOST_TEXT} characters: hashtags after them are not seen.",
@@ -79,6 +80,7 @@ class RealSource:
                     f"@{_handle(user)}, not {shown('@' + handle)}; for another give a file of account data (dataset)",
                 )
             videos, has_more = await _newest(api, max_posts)
+        audience, why_none = await read_audience(handle, self._settings)
         posts = tuple(_post(video) for video in videos)
         more = (f"The newest {len(videos)} videos were read; there are more.",) if has_more else ()
         return AccountData(
@@ -87,7 +89,8 @@ class RealSource:
             as_of=max([datetime.now(UTC), *(post.published_at for post in posts)]),
             profile=_profile(user),
             posts=posts,
-            notes=(*_NOTES, *more),
+            audience=audience,
+            notes=(*_NOTES, *([why_none] if why_none else []), *more),
         )
 
 

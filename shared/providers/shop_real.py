@@ -52,7 +52,7 @@ class RealShop:
         async with _asking(self._settings) as api:
             found = await api.creators(keyword, (min_followers, max_followers), limit)
         creators = tuple(_creator(one) for one in found if handle_or_none(one.username) is not None)
-        notes = ("The marketplace tells neither languages nor engagement: unknown.",)
+        notes = ("The marketplace tells neither languages nor engagement, and categories only as numbers: unknown.",)
         return Creators(
             source="real", source_name="TikTok Shop", as_of=datetime.now(UTC), creators=creators, notes=notes
         )
@@ -129,7 +129,6 @@ def _creator(found: FoundCreator) -> Creator:
         nickname=None if found.nickname is None else clean_text(found.nickname, 200),
         followers=found.follower_count,
         region=found.selection_region,
-        categories=found.category_ids,
         average_views=found.avg_ec_video_view_count,
         units_sold_30d=_whole(units),
         gmv_usd_30d=_usd(found.gmv, "amount"),

@@ -1,4 +1,4 @@
-"""TikTok's Business API for an account that a brand owns: the calls that publish a video from an address (A040).
+"""TikTok's Business API for an account that a brand owns: publishing a video from an address (A040), and its audience.
 
 `publish` both sends and publishes, so a lost answer to it is in doubt: `recent_posts` reads back what came of it.
 Field names and codes are those of client code (bububa/tiktok-business, sns-sdks/python-tiktok).
@@ -47,6 +47,33 @@ class _Share(BaseModel):
     share_id: Annotated[str, BeforeValidator(text_of)] = Field(min_length=1, max_length=200)
 
 
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class AgeShare(BaseModel):
+    age: str
+    percentage: Share
+
+
+class GenderShare(BaseModel):
+    gender: str
+    percentage: Share
+
+
+class CountryShare(BaseModel):
+    country: str
+    percentage: Share
+
+
+class BusinessAccount(BaseModel):
+    """An account and who follows it, as shares of 1; TikTok tells none of an account with fewer than 100 followers."""
+
+    username: str
+    audience_ages: tuple[AgeShare, ...] = ()
+    audience_genders: tuple[GenderShare, ...] = ()
+    audience_countries: tuple[CountryShare, ...] = ()
+
+
 class _Account(BaseModel):
     username: str
 
@@ -62,6 +89,11 @@ class BusinessPosting:
         """The handle of the account that the token is of."""
         found = await self._get("get", "business/get/", {"fields": json.dumps(["username"])})
         return read_as(_Account, "TikTok Business, get", found).username
+
+    async def account(self) -> BusinessAccount:
+        """The account with its audience."""
+        found = await self._get("get", "business/get/", {"fields": json.dumps(list(BusinessAccount.model_fields))})
+        return read_as(BusinessAccount, "TikTok Business, get", found)
 
     async def recent_posts(self) -> tuple[ListedPost, ...]:
         """The newest twenty posts, newest first."""
@@ -138,5 +170,20 @@ async def business_posting(settings: Settings) -> AsyncIterator[BusinessPosting]
         raise EffectRefusedError(
             "settings_missing", f"settings: {', '.join(missing)}: the business back end needs this to publish"
         )
+    async with calling(settings.tiktok_timeout_s) as client:
+        yield BusinessPosting(client, settings.tiktok_business_api_url, token.get_secret_value(), business_id)
+
+
+def is_connected(settings: Settings) -> bool:
+    """Whether an account is set that the Business API can be asked about."""
+    return settings.tiktok_business_token is not None and settings.tiktok_business_id is not None
+
+
+@asynccontextmanager
+async def business_reading(settings: Settings) -> AsyncIterator[BusinessPosting]:
+    """The API with the account that is set, which `is_connected` says it is."""
+    token, business_id = settings.tiktok_business_token, settings.tiktok_business_id
+    if token is None or business_id is None:
+        raise EffectRefusedError("settings_missing", "settings: TIKTOK_BUSINESS_TOKEN, TIKTOK_BUSINESS_ID")
     async with calling(settings.tiktok_timeout_s) as client:
         yield BusinessPosting(client, settings.tiktok_business_api_url, token.get_secret_value(), business_id)

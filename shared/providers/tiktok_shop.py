@@ -64,7 +64,6 @@ class FoundCreator(BaseModel):
     nickname: str | None = None
     follower_count: int | None = None
     selection_region: str | None = None
-    category_ids: tuple[_Id, ...] = ()
     avg_ec_video_view_count: int | None = None
     gmv: dict[str, Any] | None = None
     units_sold: int | None = None

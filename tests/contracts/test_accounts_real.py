@@ -45,10 +45,16 @@ def own_settings() -> Iterator[None]:
     use_settings(before)
 
 
-def connect(url: str, token: str | None = f"act.{HANDLE}") -> None:
+def connect(url: str, token: str | None = f"act.{HANDLE}", **more: Any) -> None:
     """Real mode at this address, with the token of this account."""
     given: dict[str, Any] = {"tiktok_provider_mode": "real", "tiktok_open_api_url": url, "mock_latency_scale": 0}
-    use_settings(Settings.model_validate({**given, "tiktok_access_token": token, "tiktok_timeout_s": 5}))
+    use_settings(Settings.model_validate({**given, "tiktok_access_token": token, "tiktok_timeout_s": 5, **more}))
+
+
+def business(url: str, name: str = HANDLE) -> JsonObject:
+    """The settings that connect the Business API too."""
+    keys = ("tiktok_business_api_url", "tiktok_business_token", "tiktok_business_id")
+    return dict(zip(keys, (url, f"act.{name}", f"open-{name}"), strict=True))
 
 
 def read(handle: str = HANDLE, max_posts: int = 500) -> AccountData:
@@ -79,8 +85,52 @@ def test_unknown_is_said(fake: FakeTikTokContent) -> None:
     assert (data.audience, data.comments, data.health, data.follower_days, data.profile.region) == (None,) * 5
     for field in ("saves", "for_you_share", "search_visible", "is_ad", "language", "music_title"):
         assert {getattr(post, field) for post in data.posts} == {None}
-    for name in ("Saves", "reach", "Completion", "audience", "comment texts", "search visibility", "150 characters"):
+    for name in ("Saves", "reach", "Completion", "Audience", "comment texts", "search visibility", "150 characters"):
         assert name in told
+    assert "TIKTOK_BUSINESS_TOKEN" in told
+
+
+def test_the_audience_is_the_business_accounts(fake: FakeTikTokContent) -> None:
+    """Where the Business API is connected, it tells who follows: ages, genders and countries as the product names
+    them."""
+    connect(fake.base_url, **business(fake.base_url))
+    data = read()
+
+    assert data.audience is not None
+    assert {"18-24", "25-34"} < data.audience.age_shares.keys()
+    assert data.audience.gender_shares.keys() == {"female", "male", "other"}
+    assert {"US", "other"} < data.audience.region_shares.keys()
+    assert all(0 <= share <= 1 for share in data.audience.age_shares.values())
+    assert data.audience.active_hour_shares == {}
+    assert "Audience" not in " ".join(data.notes)
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        ({"tiktok_business_token": "nothing"}, "set TIKTOK_BUSINESS_TOKEN"),
+        (business("", "competitor_cosmetics"), "is the account '@competitor_cosmetics'"),
+    ],
+)
+def test_an_audience_that_is_not_told(fake: FakeTikTokContent, more: JsonObject, why: str) -> None:
+    """A refused token, or that of another account: the rest is read, and the note says why."""
+    own = business(fake.base_url)
+    connect(fake.base_url, **{**own, **more, "tiktok_business_api_url": fake.base_url})
+    data = read()
+
+    assert data.posts
+    assert data.audience is None
+    assert why in " ".join(data.notes)
+
+
+def test_a_lost_audience_is_asked_for_again(fake: FakeTikTokContent) -> None:
+    """A passing failure is no reason to go on without it."""
+    connect(fake.base_url, **business(fake.base_url))
+    fake.faults({"on": "business_get", "what": "cut"})
+
+    with pytest.raises(ProviderDownError):
+        read()
+    assert read().audience is not None
 
 
 def test_only_the_newest_are_read(fake: FakeTikTokContent) -> None:

@@ -241,6 +241,16 @@ def test_pages_are_followed(fake: FakeTikTokShop, real: Settings) -> None:
     assert found[0].handle == mock_creators("skincare", 5_000, 250_000, 1).creators[0].handle
 
 
+def test_categories_are_words_or_unknown(fake: FakeTikTokShop, real: Settings) -> None:
+    """The marketplace tells numbers, which would stand in a message to a creator as they are."""
+    use_settings(real)
+    found = asyncio.run(search_creators("skincare"))
+
+    assert found.creators
+    assert {creator.categories for creator in found.creators} == {()}
+    assert "categories only as numbers" in " ".join(found.notes)
+
+
 def test_a_day_without_searches_left(fake: FakeTikTokShop, real: Settings) -> None:
     """The quota of the day is a clear refusal, not a crash."""
     use_settings(real)
