@@ -175,6 +175,13 @@ EFFECT = Subject(
         Move(_E.DOING, _E.REFUSED, ("settle_effect",), EventKind.EFFECT_REFUSED, "the vendor said no"),
         Move(_E.DOING, _E.RELEASED, ("settle_effect",), EventKind.EFFECT_RELEASED, "nothing happened; later it may"),
         Move(_E.DOING, _E.UNKNOWN, ("settle_effect",), EventKind.EFFECT_UNKNOWN, "nobody can tell"),
+        Move(
+            _E.DOING,
+            _E.UNKNOWN,
+            ("lose_effect",),
+            EventKind.EFFECT_UNKNOWN,
+            "its executor was lost, and its run has ended",
+        ),
         Move(_E.UNKNOWN, _E.DONE, ("settle_effect",), EventKind.EFFECT_DONE, "a late attempt came with the receipt"),
         Move(_E.UNKNOWN, _E.DONE, ("resolve_effect",), EventKind.EFFECT_RESOLVED, "a person says that it happened"),
         Move(_E.UNKNOWN, _E.REFUSED, ("resolve_effect",), EventKind.EFFECT_RESOLVED, "a person says that it did not"),

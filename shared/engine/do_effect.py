@@ -269,11 +269,15 @@ def _not_now(task: EffectTask, rooms: Rooms) -> EffectOutcome:
         log.warning("effect.unknown: %s", task.effect_id)
         return EffectOutcome.DONE_BEFORE
     (effect,) = rows
-    if effect.is_held and effect.status == EffectStatus.RELEASED:
+    is_over = effect.run_status != "running" or effect.is_cancelled
+    if is_over and effect.is_lost:
+        told = {"effect_id": task.effect_id, "alert_id": new_id()}
+        rooms.store.move_step(task.workspace_id, "lose_effect", run_id=task.run_id, **told)
+        return EffectOutcome.UNKNOWN
+    if effect.is_held and (effect.status == EffectStatus.RELEASED or effect.is_lost):
         parked = [("lock_starts", {"workspace_id": task.workspace_id}), ("park_effect", {"effect_id": task.effect_id})]
         rooms.store.move_all(task.workspace_id, parked)
         return EffectOutcome.HELD
-    is_over = effect.run_status != "running" or effect.is_cancelled
     if is_over or effect.due_at is None:
         return EffectOutcome.DONE_BEFORE
     wake_effects(rooms, [_wake_up(task, effect.attempt, "due", effect.due_at)])

@@ -47,10 +47,44 @@ select * from effect;
 -- An effect that could not be claimed: where it stands, and when it is due.
 select e.status, e.attempt, r.status as run_status, r.cancel_requested_at is not null as is_cancelled,
        exists (select from tiktok_pauses where scope = 'effects') as is_held,
+       e.status = 'doing' and e.leased_until < now() as is_lost,
        case when e.status = 'doing' then e.leased_until else e.not_before end as due_at
   from tiktok_effects e
   join tiktok_workflow_runs r on r.workspace_id = e.workspace_id and r.id = e.run_id
  where e.id = :effect_id::uuid;
+
+-- name: lose_effect
+-- The executor of an effect was lost, and its run has ended: nobody takes it over, so a person has to look.
+with run as (
+    select workspace_id, id, version from tiktok_workflow_runs
+     where id = :run_id::uuid and (status <> 'running' or cancel_requested_at is not null)
+), effect as (
+    update tiktok_effects e
+       set status = 'unknown', leased_until = null, wake_at = null, error_class = 'run_ended',
+           error_message = 'its executor was lost, and the run has ended: look at the vendor'
+      from run
+     where e.workspace_id = run.workspace_id and e.id = :effect_id::uuid and e.run_id = run.id
+       and e.status = 'doing' and e.leased_until < now()
+    returning e.workspace_id, e.id, e.key, e.kind, e.title, e.attempt, e.error_class, e.error_message
+), moved as (
+    update tiktok_workflow_runs r set version = r.version + 1 from effect where r.id = :run_id::uuid
+), told as (
+    insert into tiktok_outbox (workspace_id, subject_id, seq, kind, payload)
+    select run.workspace_id, run.id, run.version + 1, 'effect.unknown',
+           jsonb_build_object('effect_id', effect.id, 'key', effect.key, 'effect_kind', effect.kind,
+                              'title', effect.title, 'status', 'unknown', 'attempt', effect.attempt,
+                              'error_class', effect.error_class, 'error', effect.error_message)
+      from run, effect
+), alert as (
+    insert into tiktok_alerts (workspace_id, id, run_id, agent_name, kind, severity, title, evidence, dedupe_key)
+    select effect.workspace_id, :alert_id::uuid, run.id, 'effects', 'effect_unknown', 'high',
+           'Nobody can tell whether this happened: ' || effect.title,
+           jsonb_build_object('effect_id', effect.id, 'error', effect.error_message),
+           'effect:' || effect.id || ':unknown:' || effect.attempt
+      from run, effect
+    on conflict (workspace_id, dedupe_key) do nothing
+)
+select id from effect;
 
 -- name: keep_effect_lease
 with ours as (
@@ -215,9 +249,10 @@ select e.id, e.run_id, e.step_id, e.kind, e.key, e.title, e.amount_usd, e.releas
  order by e.created_at desc, e.id desc limit :limit::int;
 
 -- name: park_effect
--- Under the workspace's hold an effect has no task and no wake-up; lifting the hold wakes it.
+-- Under the workspace's hold an effect has no task and no wake-up; lifting the hold wakes it. Nor has one whose executor
+-- was lost: whoever takes it over might do it.
 update tiktok_effects set wake_at = null
- where id = :effect_id::uuid and status = 'released'
+ where id = :effect_id::uuid and (status = 'released' or status = 'doing' and leased_until < now())
    and exists (select from tiktok_pauses where scope = 'effects')
 returning id;
 
@@ -255,7 +290,9 @@ with lifted as (
 ), effect as (
     update tiktok_effects e
        set wake_at = now() + make_interval(secs => :grace_s::float8), generation = e.generation + 1
-      from lifted where e.workspace_id = lifted.workspace_id and e.status = 'released'
+      from lifted
+     where e.workspace_id = lifted.workspace_id
+       and (e.status = 'released' or e.status = 'doing' and e.leased_until < now())
     returning e.id, e.run_id, e.generation, e.not_before
 )
 select (select count(*) from lifted) > 0 as is_lifted,

@@ -290,6 +290,14 @@ with run as (
                                 else 'the run ended while this was begun: look at the vendor' end
       from run
      where e.workspace_id = run.workspace_id and e.run_id = run.id and e.status in ('proposed', 'released')
+    returning e.workspace_id, e.id, e.run_id, e.title, e.status, e.attempt, e.error_message
+), alert as (
+    insert into tiktok_alerts (workspace_id, id, run_id, agent_name, kind, severity, title, evidence, dedupe_key)
+    select workspace_id, gen_random_uuid(), run_id, 'effects', 'effect_unknown', 'high',
+           'Nobody can tell whether this happened: ' || title,
+           jsonb_build_object('effect_id', id, 'error', error_message), 'effect:' || id || ':unknown:' || attempt
+      from effect where status = 'unknown'
+    on conflict (workspace_id, dedupe_key) do nothing
 )
 select id from run;
 
