@@ -25,7 +25,7 @@ demo: $(STAMP) ## start everything on this machine, audit an account, print the 
 	@$(BIN)/army demo
 
 test: $(STAMP) ## run the tests
-	@$(BIN)/python -m pytest -q
+	@$(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist loadfile
 
 check: $(STAMP) ## lint, format and types
 	@$(BIN)/ruff check .

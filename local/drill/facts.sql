@@ -131,7 +131,7 @@ with ends as (
 )
 select o.subject_id, o.seq, o.kind from tiktok_outbox o
   join ends on ends.subject_id = o.subject_id and ends.step_id = o.payload->>'step_id' and o.seq > ends.seq
- where o.workspace_id = :workspace_id::uuid;
+ where o.workspace_id = :workspace_id::uuid and o.kind <> 'gate.decision_refused'; -- a late decision, refused, moves nothing
 
 -- name: wrong_i2_agent_runs
 -- One attempt of a step has succeeded, the last one; none is left running.

@@ -52,7 +52,9 @@ def test_a_run_is_shown(busy: Busy) -> None:
     assert re.search(r"^started   \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC, took \d+\.\d s$", said.out, re.MULTILINE)
     assert len(re.findall(r"^✔ +\d +\w+ +succeeded +1 +[\d,]+ +\$0\.\d+$", said.out, re.MULTILINE)) == SEVEN
     assert said.out.endswith(f"the report: army report {run_id}\n")
-    assert terminal.army_json("show", run_id) == run
+    shown = terminal.army_json("show", run_id)
+    assert {**shown, **run} == shown
+    assert (shown["approvals"], shown["effects"]) == ([], [])
 
 
 def test_a_trace_shows_every_call(busy: Busy) -> None:
