@@ -194,10 +194,11 @@ select c.step_id, c.label, c.agent_run_id from tiktok_agent_steps c
  where c.workspace_id = :workspace_id::uuid and c.outcome = 'started' and r.status <> 'running';
 
 -- name: wrong_i4_doubt_without_loss
--- A call is in doubt only if the attempt that made it was lost, or could not write the answer down.
+-- A call is in doubt only if the attempt that made it was lost, could not write the answer down, or was cut off when
+-- its request's time was over.
 select c.step_id, c.label, a.status, a.error_message from tiktok_agent_steps c
   join tiktok_agent_runs a on a.workspace_id = c.workspace_id and a.id = c.agent_run_id
- where c.workspace_id = :workspace_id::uuid and c.outcome = 'in_doubt' and a.status <> 'failed';
+ where c.workspace_id = :workspace_id::uuid and c.outcome = 'in_doubt' and a.status not in ('failed', 'skipped');
 
 -- name: wrong_i5_run_total
 -- A run's total is what its calls cost; what came in late, and was wasted, may be missing from it.

@@ -42,6 +42,10 @@ class Trial:
         self.doors: Doors = self.world.doors(self.workspace)
         self.pace = Pace(self.told, time.monotonic())
 
+    def beside(self) -> Trial:
+        """Another workspace in the same world."""
+        return Trial(self.world, self.chance, self.seed, self.is_short, self.told)
+
     def pick(self, short: int, full: int) -> int:
         return short if self.is_short else full
 

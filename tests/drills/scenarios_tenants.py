@@ -33,7 +33,7 @@ def flood_the_queue(trial: Trial) -> None:
 
 def _p95_wait(trial: Trial) -> float:
     """Of a new workspace that starts its runs one after the other: seconds from ready to claimed."""
-    small = Trial(trial.world, trial.chance, trial.seed, trial.is_short, trial.told)
+    small = trial.beside()
     slug = small.store(workflow("drill_small", step("only")))
     for _ in range(SMALL):
         small.start(slug)
