@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from cli.show import TEXT_SHOWN, count, money
 from cli.table import line, plain, table
-from shared.core.canonical import JsonObject, canonical_json
+from shared.core.canonical import Json, JsonObject, canonical_json
 
 BEFORE_SHOWN = 400  # characters of what a step before the gate put out
 EFFECT_SIGNS = {"proposed": "·", "released": "…", "doing": "▶", "done": "✔", "refused": "✘", "unknown": "?"}
@@ -62,6 +62,7 @@ def show_card(gate: JsonObject) -> None:
     if gate["kind"] == "budget":
         _show_budget(gate["proposal"])
     else:
+        _show_lead(gate["proposal"]["steps"], gate["leads_with"])
         _show_before(gate["proposal"]["steps"])
         _show_proposed(gate["proposal"]["effects"])
 
@@ -103,6 +104,21 @@ def _show_budget(proposal: JsonObject) -> None:
         line(f"{name:<10}{escape(plain(value))}")
 
 
+def _show_lead(steps: JsonObject, field: str | None) -> None:
+    """The field that the workflow asks about, whole as far as it can be read."""
+    for step in steps.values():
+        output = step.get("output")
+        if field is not None and isinstance(output, dict) and field in output:
+            line(f"[bold]{escape(plain(field.replace('_', ' ')))}[/bold]")
+            _show_json(output[field])
+
+
+def _show_json(value: Json) -> None:
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    more = "" if len(text) <= TEXT_SHOWN else f"\n… {len(text) - TEXT_SHOWN:,} more characters (--json has them)"
+    line(f"{escape(plain(text[:TEXT_SHOWN]))}{more}\n")
+
+
 def _show_before(steps: JsonObject) -> None:
     line("[bold]what came before[/bold]")
     for key, step in steps.items():
@@ -119,9 +135,7 @@ def _show_proposed(effects: Sequence[JsonObject]) -> None:
     for effect in effects:
         amount = "" if effect["amount_usd"] is None else f"  up to {money(effect['amount_usd'])}"
         line(f"[bold]{escape(plain(effect['title']))}[/bold]{escape(amount)}  ({effect['kind']}, {effect['id']})")
-        text = json.dumps(effect["payload"], indent=2, ensure_ascii=False)
-        more = "" if len(text) <= TEXT_SHOWN else f"\n… {len(text) - TEXT_SHOWN:,} more characters (--json has them)"
-        line(f"{escape(plain(text[:TEXT_SHOWN]))}{more}\n")
+        _show_json(effect["payload"])
 
 
 def show_differences(differences: Sequence[JsonObject]) -> None:

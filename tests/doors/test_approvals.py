@@ -74,6 +74,11 @@ def test_approving_lets_go(person: Person, vendor: Vendor) -> None:
     assert told(answer)["released_effects"] == [gate["effects"][0]["id"]]
     person.deliver()
     assert (run_of(person, gate)["status"], list(vendor.done.values())) == ("succeeded", ["one"])
+    events = events_in(person.get(f"{RUNS}/{gate['run_id']}/stream").text)
+    kinds = [event["event"] for event in events if event["data"].get("key") == "ask"]
+    assert kinds[-1] == "workflow_step.succeeded"
+    (asked,) = [event["data"] for event in events if event["event"] == "workflow_step.pending_approval"]
+    assert asked["proposal"]["steps"]["write"]["output"] == {"pinned": 1}
     (effect,) = effects_of(person, gate)
     assert (effect["status"], effect["receipt"]["vendor"]) == ("done", "wall")
 

@@ -16,7 +16,13 @@ LISTINGS = {
     "name": "Listings",
     "steps": [
         {"key": "write", "agent_name": "listing_optimizer"},
-        {"key": "ask", "agent_name": "approval_gate", "label": "Change the listings", "depends_on": ["write"]},
+        {
+            "key": "ask",
+            "agent_name": "approval_gate",
+            "label": "Change the listings",
+            "depends_on": ["write"],
+            "target_output_field": "rewrites",
+        },
     ],
 }
 TWO_GATES = {
@@ -76,7 +82,14 @@ def test_approving_by_the_run(terminal: Terminal) -> None:
     said = terminal.army("approve", run["id"], "--note", "go", "--yes")
 
     assert said.code == 0, said.err
-    for told in ("approval  Change the listings", "what came before", "write: ", "update_listing", "digest    "):
+    for told in (
+        "approval  Change the listings",
+        "\nrewrites\n",
+        "what came before",
+        "write: ",
+        "update_listing",
+        "digest    ",
+    ):
         assert told in said.out
     assert f"approved; effects released: {len(run['effects'])}" in said.out
     after = ended(terminal, run["id"])

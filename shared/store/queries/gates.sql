@@ -352,7 +352,8 @@ returning seq;
 select g.id, g.run_id, g.step_id, s.key as step_key, g.kind, g.status, g.title, g.proposal, g.digest, g.revision,
        g.amount_usd, g.released_usd, g.cost_so_far_usd, g.requested_by, g.role, g.quorum, g.self_approval, g.up_to_usd,
        g.decisions, g.on_expiry, g.expires_at, g.reminders, g.created_at, g.decided_at, r.workflow_slug,
-       r.brief_jsonb ->> 'handle' as handle, r.status as run_status
+       r.brief_jsonb ->> 'handle' as handle, r.status as run_status,
+       s.definition ->> 'target_output_field' as leads_with
   from tiktok_gates g
   join tiktok_workflow_runs r on r.workspace_id = g.workspace_id and r.id = g.run_id
   join tiktok_workflow_steps s on s.workspace_id = g.workspace_id and s.id = g.step_id
