@@ -122,6 +122,7 @@ select s.id, s.key, s.status, count(o.seq) as told
 having count(o.seq) <> 1 or min(o.kind) <> 'workflow_step.' || s.status::text;
 
 -- name: wrong_i2_told_after_end
+-- Nothing happens to a step after its end; that somebody decided too late at its gate is told all the same.
 with ends as (
     select subject_id, payload->>'step_id' as step_id, min(seq) as seq from tiktok_outbox
      where workspace_id = :workspace_id::uuid
@@ -131,7 +132,7 @@ with ends as (
 )
 select o.subject_id, o.seq, o.kind from tiktok_outbox o
   join ends on ends.subject_id = o.subject_id and ends.step_id = o.payload->>'step_id' and o.seq > ends.seq
- where o.workspace_id = :workspace_id::uuid and o.kind <> 'gate.decision_refused'; -- a late decision, refused, moves nothing
+ where o.workspace_id = :workspace_id::uuid and o.kind <> 'gate.decision_refused';
 
 -- name: wrong_i2_agent_runs
 -- One attempt of a step has succeeded, the last one; none is left running.

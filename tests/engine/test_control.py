@@ -131,6 +131,20 @@ def test_a_call_under_way_is_cut_off(rooms: Rooms, queue: HeldQueue, workspace: 
     assert kinds[-3:] == ["agent_run.failed", "workflow_step.cancelled", "workflow_run.cancelled"]
 
 
+def test_a_run_whose_only_open_step_is_at_work_ends_with_it(rooms: Rooms, queue: HeldQueue, workspace: UUID) -> None:
+    """Nothing is left to be ended by the cancel itself: the run goes on being cancelled until its last step says so."""
+    with calling_agent("one") as point:
+        point.acts["one"] = point.hang
+        run = started(workflow(step("s", agent="calling")), workspace, rooms)
+        told: list[dict[str, Any]] = []
+
+        outcome, _ = during(point, rooms, queue, lambda: told.append(cancel(workspace, run.run_id, rooms)))
+
+    assert outcome == StepOutcome.CANCELLED
+    assert [(one["status"], one["steps_open"]) for one in told] == [("running", 1)]
+    check_ended(run.run_id, workspace, rooms)
+
+
 def test_an_output_that_comes_after_the_cancel_is_kept(rooms: Rooms, queue: HeldQueue, workspace: UUID) -> None:
     """Cancelled between the agent's end and its settle: the step is cancelled, its agent run has what it put out."""
     with calling_agent("one") as point:

@@ -28,7 +28,8 @@ with run as (
 ), ended as (
     select * from step where status = 'cancelled'
 ), count as (
-    select count(*)::int as ended, run.steps_open = count(*)::int as is_end, coalesce(sum(cost_usd), 0) as cost_usd
+    select count(ended.id)::int as ended, run.steps_open = count(ended.id)::int as is_end,
+           coalesce(sum(cost_usd), 0) as cost_usd
       from run left join ended on true group by run.steps_open
 ), awake as (
     delete from tiktok_wake_ups w using ended where w.workspace_id = ended.workspace_id and w.step_id = ended.id
