@@ -24,6 +24,7 @@ from shared.errors import ChangedProposalError, ConflictError, ForbiddenError, I
 from shared.store.documents import as_jsonb, clean_text
 
 REASON_CHARACTERS = 500
+CHANGED = " (changed by "
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +196,7 @@ def revise(asked: Revision, rooms: Rooms) -> JsonObject:
 
 
 def _revised_gate(gate: Any, asked: Revision, rooms: Rooms) -> JsonObject:
-    effects = [_revised(effect, asked.payloads, rooms) for effect in gate.proposal.get("effects", [])]
+    effects = [_revised(effect, asked, rooms) for effect in gate.proposal.get("effects", [])]
     unknown = set(asked.payloads) - {effect["id"] for effect in effects}
     if unknown:
         raise InvalidInputError(f"effects.{sorted(unknown)[0]}", "no effect of this approval has this id")
@@ -217,7 +218,9 @@ def _revised_gate(gate: Any, asked: Revision, rooms: Rooms) -> JsonObject:
     return {"gate_id": str(gate.id), "revision": rows[0].revision, "digest": rows[0].digest}
 
 
-def _revised(effect: JsonObject, payloads: dict[str, JsonObject], rooms: Rooms) -> JsonObject:
+def _revised(effect: JsonObject, asked: Revision, rooms: Rooms) -> JsonObject:
+    """The effect with its new payload. Its title was written for the old one, and says so from now on."""
+    payloads = asked.payloads
     if effect["id"] not in payloads:
         return effect
     model = effect_of(effect["kind"], rooms.settings).Payload
@@ -228,7 +231,8 @@ def _revised(effect: JsonObject, payloads: dict[str, JsonObject], rooms: Rooms) 
         raise InvalidInputError(".".join(part for part in ("effects", effect["id"], field) if part), told) from wrong
     most: Decimal | None = getattr(payload, "most_usd", None)
     amount: Json = None if most is None else f"{usd(most):f}"
-    return {**effect, "payload": payload.model_dump(mode="json"), "amount_usd": amount}
+    title = f"{effect['title'].partition(CHANGED)[0]}{CHANGED}{asked.by})"
+    return {**effect, "title": title, "payload": payload.model_dump(mode="json"), "amount_usd": amount}
 
 
 def _row(effect: JsonObject) -> JsonObject:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from shared.core.canonical import Json, JsonObject
-from shared.core.definitions import WorkflowDef
+from shared.core.definitions import APPROVAL_NODE, WorkflowDef
 from shared.core.graph import successors_of
 from shared.core.money import ZERO, usd
 from shared.core.status import RunStatus, StepStatus
@@ -76,12 +76,23 @@ def check_may_repeat(earlier: EarlierRun, again: Again) -> None:
 
 
 def done_again(earlier: EarlierRun, again: Again) -> set[str]:
-    """The steps to do: the chosen one, those that did not succeed, and all that come after any of them."""
+    """The steps to do: the chosen one, those that did not succeed, and all that come after any of them.
+
+    Where a gate is among them, so is whatever proposed the effects that it would show: effects belong to their run.
+    """
     if again.from_step is not None and again.from_step not in earlier.steps:
         raise InvalidInputError("from_step", f"the run has no step {again.from_step!r}; {_known(earlier.steps)}")
     unfinished = {key for key, step in earlier.steps.items() if step.status != StepStatus.SUCCEEDED}
     starts = unfinished | ({again.from_step} if again.from_step else set())
-    return downstream(earlier.depends_on, starts)
+    depends_on = earlier.depends_on
+    while True:
+        rerun = downstream(depends_on, starts)
+        gates = (step.key for step in earlier.definition.steps if step.agent_name == APPROVAL_NODE)
+        asked_about = {key for gate in gates if gate in rerun for key in depends_on[gate]}
+        proposers = {key for key in asked_about - rerun if earlier.steps[key].has_proposed}
+        if not proposers:
+            return rerun
+        starts |= proposers
 
 
 def _known(keys: Iterable[str]) -> str:

@@ -127,7 +127,8 @@ def test_a_stale_decision_is_told_what_changed(person: Person, vendor: Vendor) -
         problem = refusal(approve(person, gate), 409)
 
     assert problem["field"] == "digest" and problem["digest"] == told(changed)["digest"]
-    assert problem["differences"] == [{"path": "effects[0].payload.text", "before": "one", "after": "new"}]
+    assert problem["differences"][0] == {"path": "effects[0].payload.text", "before": "one", "after": "new"}
+    assert problem["differences"][1]["after"] == "Pin 'one' (changed by ada)"
     assert refusals_open(person, gate) == ["proposal_changed"]
     since = told(person.get(f"{APPROVALS}/{gate['step_id']}?since={gate['digest']}"))
     assert (since["differences"], since["revisions"][0]["revised_by"]) == (problem["differences"], "ada")

@@ -14,8 +14,11 @@ import pytest
 
 from shared.engine.control import Ask, cancel_run
 from shared.engine.decide import Decision, Revision, decide, revise
+from shared.engine.earlier_run import Again
 from shared.engine.read_run import read_run
+from shared.engine.restart_run import repeat_run
 from shared.engine.rooms import Rooms
+from shared.engine.take_brief import Caller
 from shared.engine.waiting import receive_signal
 from shared.errors import ChangedProposalError, ConflictError, EngineError, ForbiddenError, InvalidInputError
 from tests.engine.test_gates import at_gate, decided, effects_of, left_to_wake, open_gates
@@ -86,7 +89,10 @@ def test_a_changed_proposal_voids_what_was_decided(
     decided(rooms, workspace, now, by="bob")
     queue.deliver_all(rooms)
 
-    assert stale.value.differences == [{"path": "effects[0].payload.text", "before": "one", "after": "new"}]
+    assert stale.value.differences == [
+        {"path": "effects[0].payload.text", "before": "one", "after": "new"},
+        {"path": "effects[0].title", "before": "Pin 'one'", "after": "Pin 'one' (changed by eve)"},
+    ]
     assert (stale.value.digest, now.digest, first["approvals"]) == (told["digest"], told["digest"], 1)
     assert list(vendor.done.values()) == ["new"]
     assert refusals(run_id, workspace, rooms) == [("bob", "proposal_changed")]
@@ -367,3 +373,41 @@ def test_a_refused_decision_keeps_the_events_in_order(
     assert [event.seq for event in events] == list(range(1, run["version"] + 1))
     assert refusals(run_id, workspace, rooms) == [("t", "forbidden"), ("bob", "conflict")]
     assert (run["status"], events[-1].kind) == ("succeeded", "gate.decision_refused")
+
+
+def test_a_rejected_run_is_redriven_with_its_proposals(
+    rooms: Rooms, queue: HeldQueue, workspace: UUID, vendor: Vendor
+) -> None:
+    """What proposed is done again, so that the new gate shows the effects; approved there, they are done once."""
+    run_id, gate = at_gate(rooms, queue, workspace, "one")
+    decided(rooms, workspace, gate, "reject")
+    queue.deliver_all(rooms)
+
+    again = repeat_run(Again("redrive", run_id), Caller(workspace, "ada", None), rooms)
+    queue.deliver_all(rooms)
+    (new,) = open_gates(rooms, workspace)
+    decided(rooms, workspace, new)
+    queue.deliver_all(rooms)
+
+    assert [effect["title"] for effect in new.proposal["effects"]] == ["Pin 'one'"]
+    assert read_run(workspace, again.run_id, rooms)["forked_at_steps"] == ["write"]
+    assert (read_run(workspace, again.run_id, rooms)["status"], list(vendor.done.values())) == ("succeeded", ["one"])
+
+
+def test_what_a_gate_let_go_is_not_let_go_again(
+    rooms: Rooms, queue: HeldQueue, workspace: UUID, vendor: Vendor
+) -> None:
+    """Restarted behind the gate, the decision and what it released are taken over."""
+    run_id, gate = at_gate(rooms, queue, workspace, "one")
+    decided(rooms, workspace, gate)
+    queue.deliver_all(rooms)
+
+    again = repeat_run(Again("restart", run_id, "after"), Caller(workspace, "ada", None), rooms)
+    queue.deliver_all(rooms)
+
+    assert read_run(workspace, again.run_id, rooms)["status"] == "succeeded"
+    assert (open_gates(rooms, workspace), len(vendor.asked)) == ([], 1)
+    third = repeat_run(Again("restart", again.run_id, "ask"), Caller(workspace, "ada", None), rooms)
+    queue.deliver_all(rooms)
+    (asked,) = open_gates(rooms, workspace)
+    assert (asked.run_id, len(asked.proposal["effects"]), len(vendor.asked)) == (third.run_id, 1, 1)

@@ -328,7 +328,15 @@ select r.id, r.status, r.definition_digest, w.dag_jsonb, r.brief_id, r.brief_jso
 
 -- name: steps_to_repeat
 -- The steps of a definition. What the items of a for_each step cost counts as its own; while one is at work, so is it.
+-- `has_proposed`: it, one of its items, or the step of an earlier run that it was taken over from, proposed effects.
 select s.id, s.key, s.status, s.agent_run_id, s.output_jsonb, s.taken_from, s.earlier_steps,
+       exists (select from tiktok_effects e
+                 join tiktok_workflow_steps p on p.workspace_id = e.workspace_id and p.id = e.step_id
+                where e.workspace_id = s.workspace_id and e.run_id = s.workflow_run_id
+                  and (p.id = s.id or p.parent_step_id = s.id))
+       or exists (select from tiktok_effects e
+                   where e.workspace_id = s.workspace_id and e.step_id = any (s.taken_from || s.earlier_steps))
+       as has_proposed,
        s.cost_usd + coalesce(of_items.cost_usd, 0) as cost_usd,
        s.status = 'running' and s.leased_until > now() or coalesce(of_items.is_at_work, false) as is_at_work
   from tiktok_workflow_steps s
