@@ -6,10 +6,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format bench drills docs schema lock clean
+.PHONY: help setup demo demo-campaign test check format bench drills docs schema lock clean
 
 help: ## list the commands
-	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name one with: make PYTHON=python3.11 ..."; exit 1; }
@@ -23,6 +23,9 @@ setup: $(STAMP) ## install what is pinned in requirements.lock into .venv
 
 demo: $(STAMP) ## start everything on this machine, audit an account, print the report
 	@$(BIN)/army demo
+
+demo-campaign: $(STAMP) ## run a campaign against fake vendors, and ask you before each act; ARGS="--yes"
+	@$(BIN)/army demo campaign $(ARGS)
 
 test: $(STAMP) ## run the tests
 	@$(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist loadfile

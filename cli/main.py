@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
-import shutil
 import signal
 import sys
 import threading
@@ -20,10 +18,12 @@ from cli.brands import brands
 from cli.card import show_what_waits
 from cli.client import Api, ApiError
 from cli.control import COMMANDS
+from cli.demo import demo
 from cli.drill import drill
 from cli.effects import COMMANDS as EFFECT_COMMANDS
+from cli.ended import exit_as, show_end
 from cli.money import COMMANDS as MONEY_COMMANDS
-from cli.options import EXIT_RUN_FAILED, EXIT_RUN_WAITS, RUNS, as_json, print_json, run_argument
+from cli.options import RUNS, as_json, print_json, run_argument
 from cli.reach import reachable_api, stack_stays, taken_in
 from cli.start import checked_key, named_field, started_run
 from cli.table import plain, table
@@ -73,7 +73,7 @@ def army() -> None:
     """
 
 
-for command in (*COMMANDS, *APPROVAL_COMMANDS, *EFFECT_COMMANDS, *MONEY_COMMANDS, brands, drill):
+for command in (*COMMANDS, *APPROVAL_COMMANDS, *EFFECT_COMMANDS, *MONEY_COMMANDS, brands, demo, drill):
     army.add_command(command)
 
 
@@ -110,55 +110,6 @@ def up(workers: int, sweep_every: float, fakes: tuple[str, ...]) -> None:
         click.echo("try, in another terminal: army run profile_audit --handle @lakucosmetics --watch")
         stop.wait()
         click.echo("stopping")
-
-
-@army.command()
-@click.option("--handle", default="@lakucosmetics", show_default=True, help="The account to audit.")
-@as_json
-def demo(handle: str, as_json: bool) -> None:
-    """Start everything, audit an account, and print the report and what it cost."""
-    with reachable_api() as api:
-        run = started_run(api, "profile_audit", {"handle": handle, "target_type": "own_brand"})
-        ended = watch_run(api, run["workflow_run_id"], quiet=as_json)
-        if as_json:
-            print_json(ended)
-        else:
-            _show_end(ended)
-            click.echo("\nWhere to look next:")
-            for command, purpose in _next_commands(ended["id"]):
-                click.echo(f"  {command:<70} {purpose}")
-    _exit_as(ended)
-
-
-def _next_commands(run_id: str) -> list[tuple[str, str]]:
-    """Commands that can be pasted: by the path that this one was started with, where `army` alone is not found."""
-    started_as = Path(sys.argv[0])
-    program = os.path.relpath(started_as) if started_as.name == "army" and not shutil.which("army") else "army"
-    return [
-        (f"{program} show {run_id}", "its steps"),
-        (f"{program} trace {run_id} --whole", "every call: prompts, answers, cost"),
-        (f"{program} run profile_audit --handle @any_handle", "another account"),
-        (f"{program} run profile_audit --handle @somebody --dataset export.csv", "from a file that you have"),
-        (f"{program} up", "keep everything running"),
-    ]
-
-
-def _show_end(run: JsonObject) -> None:
-    if run["report_md"]:
-        click.echo(plain(run["report_md"]))
-        click.echo()
-    if run["status"] != "succeeded":
-        show.show_run(run)
-    show.show_costs(run)
-    if run["status"] == "running":
-        show_what_waits(run)
-
-
-def _exit_as(run: JsonObject) -> None:
-    if run["status"] == "running":
-        sys.exit(EXIT_RUN_WAITS)
-    if run["status"] != "succeeded":
-        sys.exit(EXIT_RUN_FAILED)
 
 
 @army.command()
@@ -220,8 +171,8 @@ def run(
     if as_json:
         print_json(ended)
     else:
-        _show_end(ended)
-    _exit_as(ended)
+        show_end(ended)
+    exit_as(ended)
 
 
 @army.command()

@@ -123,10 +123,11 @@ def _log(api: Api, run: JsonObject) -> None:
     click.echo(f"run {run['id']}  {plain(run['workflow_name'])}", err=True)
     for event in _events(api, run):
         if not event["type"].startswith("agent_run."):
-            click.echo(_line(event), err=True)
+            click.echo(event_line(event), err=True)
 
 
-def _line(event: JsonObject) -> str:
+def event_line(event: JsonObject) -> str:
+    """An event in one line: when, what, of which step, and what it took."""
     parts = [event["at"][11:23], event["type"]]
     if "key" in event:
         parts.append(event["key"])

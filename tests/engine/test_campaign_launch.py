@@ -46,7 +46,8 @@ DEFINITIONS = (CAMPAIGN_LAUNCH, CAMPAIGN_LAUNCH, without_a_film(), without_a_fil
 
 
 @pytest.fixture(autouse=True)
-def _mock_mode(tmp_path: Path) -> Iterator[None]:
+def _mock_mode(rooms: Rooms, tmp_path: Path) -> Iterator[None]:
+    """Set after the rooms, whose settings would win else: films are kept in a folder of the test."""
     with mock_mode(asset_dir=tmp_path / "assets"):
         yield
 
