@@ -43,7 +43,7 @@ def demo_stack(mode: str) -> Iterator[Stack]:
     click.echo(f"starting a stack of its own in {folder}{beside}", err=True)
     for number in (signal.SIGTERM, signal.SIGHUP):  # ended from outside, the stack ends with it
         signal.signal(number, lambda received, _: sys.exit(128 + received))
-    with Stack(folder, demo_environ(mode), told=_indented, sweep_every_s=1.0, fakes=fakes) as stack:
+    with Stack(folder, demo_environ(mode), told=_indented, sweep_every_s=1.0, fsync=False, fakes=fakes) as stack:
         yield stack
 
 
