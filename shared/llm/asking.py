@@ -20,7 +20,7 @@ from shared.llm.prices import ceiling_usd
 from shared.llm.request import ModelRequest
 from shared.trace.calls import Answer, Call, FailedCall
 from shared.trace.context import current_workspace_id
-from shared.trace.journal import current_journal, journaled
+from shared.trace.journal import current_journal, hold_another_try, journaled
 
 log = logging.getLogger("claude")
 
@@ -106,6 +106,7 @@ async def _act(
             timeout_s=timeout_s,
             seconds_left=_seconds_left,
             slot=_slot(settings),
+            hold_more=hold_another_try,
         )
     except EngineError as failed:
         return FailedCall(failed, replace(unanswered(request, failures), latency_ms=_ms_since(started)))

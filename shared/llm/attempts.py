@@ -116,12 +116,18 @@ def current_retry_policy() -> RetryPolicy:
 
 
 async def ask_until_answered(
-    send: Send, *, who: str, timeout_s: float, seconds_left: Callable[[], float | None], slot: asyncio.Semaphore
+    send: Send,
+    *,
+    who: str,
+    timeout_s: float,
+    seconds_left: Callable[[], float | None],
+    slot: asyncio.Semaphore,
+    hold_more: Callable[[], bool] = lambda: True,
 ) -> Reply:
     """The reply. Each try takes a `slot`, a pause between two holds none.
 
-    `timeout_s` is for each try, `seconds_left` the step's time (None: no end). Raises ModelBusyError when trying again
-    later may help (at once, if the wait would pass the deadline or is longer than we wait in process), OutOfTimeError
+    `timeout_s` is for each try, `seconds_left` the step's time (None: no end). After a try that may be billed, another
+    one is made only if `hold_more` has reserved the money for it. Raises ModelBusyError when trying again later may help (at once, if the wait would pass the deadline or is longer than we wait in process), OutOfTimeError
     when there is no time left to ask, ModelRequestError when asking again cannot help.
     """
     policy = current_retry_policy()
@@ -134,6 +140,8 @@ async def ask_until_answered(
         tries += 1
         pause_s = policy.pause_s(tries, outcome)
         if not _is_worth_another(outcome, tries, pause_s, policy, seconds_left()):
+            raise _error(who, outcome, tries)
+        if outcome.may_have_cost and not hold_more():
             raise _error(who, outcome, tries)
         await asyncio.sleep(pause_s)
 

@@ -12,6 +12,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -95,6 +96,8 @@ class JournalStore(Protocol):
     `RunCancelledError`. `doubt` returns the row with its answer, if that has come meanwhile."""
 
     def begin(self, row: Row) -> Shortage | None: ...
+
+    def hold_more(self, row: Row) -> bool: ...
 
     def finish(self, row: Row) -> None: ...
 
@@ -189,6 +192,7 @@ class Journal:
         if row.call.billable:
             self._check_time()
             await self._begin(row)
+        _row_under_way.set(row)
         started = time.monotonic()
         write = self._store.finish if row.call.billable else self._store.record
         try:
@@ -209,6 +213,10 @@ class Journal:
     def _check_time(self) -> None:
         if self.gained and self._yield_at is not None and time.monotonic() > self._yield_at:
             raise OutOfTimeError("too little time is left in this request to begin another call")
+
+    def hold_more(self, row: Row) -> bool:
+        """Reserves the worst case of a call once more. False if it does not fit under a cap."""
+        return row.call.ceiling_usd is None or self._store.hold_more(row)
 
     async def wait_for(self, key: str, timeout_s: float | None) -> Json:
         """What was sent to `key`, now or in an earlier attempt. Raises `SuspendedError` until then."""
@@ -265,6 +273,16 @@ def current_journal() -> Journal | None:
     """The journal of the agent run we are inside; None outside of one."""
     agent_run_id = current_agent_run_id.get()
     return None if agent_run_id is None else _open.get(agent_run_id)
+
+
+_row_under_way: ContextVar[Row | None] = ContextVar("row_under_way", default=None)
+
+
+def hold_another_try() -> bool:
+    """A try of the call that is being made was lost, and may be billed: holds as much money again, for the next one.
+    False if a cap leaves too little."""
+    journal, row = current_journal(), _row_under_way.get()
+    return journal is None or row is None or journal.hold_more(row)
 
 
 def _noting(act: Act, change: str) -> Act:

@@ -56,6 +56,11 @@ class StepRecorder:
             self._expect_one(begun)
         return short
 
+    def hold_more(self, row: Row) -> bool:
+        """Reserves the worst case of a call that is under way once more. False if it does not fit under a cap."""
+        named = {"agent_run_id": row.agent_run_id, "id": row.id, "ceiling_usd": row.call.ceiling_usd}
+        return bool(self._store.move_all(self._workspace_id, [*self._locks(), ("reserve_more", named)])[-1])
+
     def _locks(self) -> list[Step]:
         """Sent before whatever reserves or settles, in this order."""
         return [

@@ -208,6 +208,9 @@ class Rows:
     def begin(self, row: Row) -> None:
         raise AssertionError("a read is not billable")
 
+    def hold_more(self, row: Row) -> bool:
+        return True
+
     def finish(self, row: Row) -> None:
         raise AssertionError("a read is not billable")
 

@@ -18,7 +18,7 @@ from shared.engine.read_run import read_run
 from shared.engine.rooms import Rooms
 from shared.errors import InvalidInputError
 from shared.trace.calls import Answer, Call
-from shared.trace.journal import journaled
+from shared.trace.journal import hold_another_try, journaled
 from tests.support.agents import Anything
 from tests.support.queues import HeldQueue
 from tests.support.runs import started, step, steps_of, workflow
@@ -46,6 +46,32 @@ class SpendingAgent(BaseAgent):
 
         answers = await asyncio.gather(*(one(number) for number in range(ctx.input["calls"])))
         return AgentResult(output={"n": len(answers)}, cost_usd=sum((a.cost_usd for a in answers), Decimal(0)))
+
+
+class UnluckyAgent(BaseAgent):
+    """One call, whose tries are lost one after another for as long as there is money for one more."""
+
+    name = "unlucky"
+    Input = Anything
+    Output = Anything
+
+    async def _execute(self, ctx: AgentContext) -> AgentResult:
+        async def act() -> Answer:
+            tries = 1
+            while hold_another_try():
+                tries += 1
+            return Answer(output=tries, cost_usd=Decimal("0.03"), cost_known=False)
+
+        call = Call(CallKind.LLM, "spend", {}, billable=True, ceiling_usd=Decimal("0.05"))
+        answer = await journaled(call, act)
+        return AgentResult(output={"tries": answer.output}, cost_usd=answer.cost_usd)
+
+
+@pytest.fixture
+def unlucky() -> Iterator[None]:
+    AGENT_REGISTRY[UnluckyAgent.name] = UnluckyAgent
+    yield
+    del AGENT_REGISTRY[UnluckyAgent.name]
 
 
 @pytest.fixture
@@ -139,3 +165,13 @@ def test_a_workspace_has_a_cap_for_each_day(
     assert Decimal(str(today["used_usd"])) <= Decimal("0.50")
     assert steps_of(run_id, workspace, rooms)["spend"]["status"] == "pending_approval"
     assert the_gate(rooms, workspace).proposal["cap"] == "workspace_day"
+
+
+def test_a_lost_try_holds_money_for_the_next(rooms: Rooms, queue: HeldQueue, workspace: UUID, unlucky: None) -> None:
+    """Each try that may be billed counts whole, and where no cap has room for one more, none is made."""
+    run = started(workflow(step("s", agent="unlucky")), workspace, rooms, budget_usd=Decimal("0.12"))
+
+    queue.deliver_all(rooms)
+
+    assert steps_of(run.run_id, workspace, rooms)["s"]["output_jsonb"] == {"tries": 2}
+    assert cap_of(run.run_id, workspace, rooms).used_usd == Decimal("0.10")

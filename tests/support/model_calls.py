@@ -43,6 +43,9 @@ class MemoryJournalStore:
     def begin(self, row: Row) -> None:
         self.rows[row.id] = row
 
+    def hold_more(self, row: Row) -> bool:
+        return True
+
     def finish(self, row: Row) -> None:
         self.rows[row.id] = row
 

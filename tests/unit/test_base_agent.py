@@ -28,6 +28,9 @@ class Nowhere:
 
     def begin(self, row: Row) -> None: ...
 
+    def hold_more(self, row: Row) -> bool:
+        return True
+
     def finish(self, row: Row) -> None: ...
 
     def record(self, row: Row) -> None: ...

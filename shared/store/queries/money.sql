@@ -42,6 +42,7 @@ with ours as (
       join tiktok_workflow_runs r on r.workspace_id = s.workspace_id and r.id = s.workflow_run_id
      where s.id = :step_id::uuid and s.attempt = :attempt::int and s.status = 'running'
        and s.cancel_requested_at is null
+       for no key update of s -- a cancel comes before or behind the call, not between its money and its row
 ), cap as (
     select c.workspace_id, c.scope, c.scope_id, c.used_usd + :ceiling_usd::numeric <= c.cap_usd as fits
       from ours join tiktok_caps c on c.workspace_id = ours.workspace_id
@@ -60,6 +61,31 @@ select ours.workspace_id, :reservation_id::uuid, 'model', :agent_run_id::uuid, o
        :ceiling_usd::numeric
   from ours, verdict where verdict.fits
 returning id;
+
+-- name: reserve_more
+-- A try of a call may be billed although no answer came: the next one holds as much again, or is not made. No row: it does
+-- not fit.
+with held_now as (
+    select l.workspace_id, l.id, l.step_id, l.run_id, l.brief_id, l.day
+      from tiktok_agent_steps c
+      join tiktok_ledger l on l.workspace_id = c.workspace_id and l.id = c.reservation_id
+     where c.agent_run_id = :agent_run_id::uuid and c.id = :id::uuid and l.settled_at is null
+), cap as (
+    select c.workspace_id, c.scope, c.scope_id, c.used_usd + :ceiling_usd::numeric <= c.cap_usd as fits
+      from held_now h join tiktok_caps c on c.workspace_id = h.workspace_id
+       and (c.scope = 'step' and c.scope_id = h.step_id::text or c.scope = 'run' and c.scope_id = h.run_id::text
+            or c.scope = 'brief' and c.scope_id = h.brief_id::text
+            or c.scope = 'workspace_day' and c.scope_id = h.day::text)
+), verdict as (
+    select coalesce(bool_and(fits), true) as fits from cap
+), held as (
+    update tiktok_caps c set used_usd = c.used_usd + :ceiling_usd::numeric, updated_at = now()
+      from cap, verdict
+     where verdict.fits and c.workspace_id = cap.workspace_id and c.scope = cap.scope and c.scope_id = cap.scope_id
+)
+update tiktok_ledger l set reserved_usd = l.reserved_usd + :ceiling_usd::numeric
+  from held_now h, verdict where verdict.fits and l.workspace_id = h.workspace_id and l.id = h.id
+returning l.reserved_usd;
 
 -- name: tightest_cap
 -- Why a reservation did not fit: the cap with the least left, and whether open reservations may still give some back.
