@@ -127,9 +127,9 @@ async def ask_until_answered(
     """The reply. Each try takes a `slot`, a pause between two holds none.
 
     `timeout_s` is for each try, `seconds_left` the step's time (None: no end). After a try that may be billed, another
-    one is made only if `hold_more` has reserved the money for it. Raises ModelBusyError when trying again later may help
-    (at once, if the wait would pass the deadline or is longer than we wait in process), OutOfTimeError when there is no
-    time left to ask, ModelRequestError when asking again cannot help.
+    one is made only if `hold_more` has reserved the money for it. Raises ModelBusyError when trying again later may
+    help (at once, if the wait would pass the deadline or is longer than we wait in process), OutOfTimeError when there
+    is no time left to ask, ModelRequestError when asking again cannot help.
     """
     policy = current_retry_policy()
     tries = 0
