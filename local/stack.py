@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 ROOT = Path(__file__).parent.parent
 SWEEP_EVERY_S = 5.0
 QUEUE_RATE, QUEUE_CONCURRENT = 1000, 16
+POOL_SIZE = 3  # for each door process: more backends than cores only take turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +164,7 @@ class Stack:
                 "DATABASE_UNSCOPED_URL": addresses.sweep,
                 "DATABASE_OWNER_URL": addresses.owner,
             }
+        own["DATABASE_POOL_SIZE"] = self._given.get("DATABASE_POOL_SIZE", str(POOL_SIZE))
         own["WORKSPACE_STEPS"] = self._given.get("WORKSPACE_STEPS", str(QUEUE_CONCURRENT * 3 // 4))
         own.setdefault("TIKTOK_DATASET", self._given.get("TIKTOK_DATASET") or str(self.folder / "datasets"))
         leading: dict[str, str] = {}
