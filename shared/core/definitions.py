@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -114,7 +115,7 @@ class WorkflowDef(BaseModel):
     def has_step_caps(self) -> bool:
         return any(step.budget_usd is not None for step in self.steps)
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """What a run pins: the sha-256 of the definition's canonical JSON."""
         return digest_of(self.to_dag_jsonb())

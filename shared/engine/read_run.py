@@ -14,6 +14,7 @@ from shared.core.events import FINAL_RUN_EVENTS, Event
 from shared.core.status import RunStatus
 from shared.engine.rooms import Rooms
 from shared.errors import NotFoundError
+from shared.store.session import Step
 
 STEPS_SHOWN = 1000
 EVENTS_AT_ONCE = 200
@@ -38,19 +39,15 @@ def shown_row(row: Any) -> JsonObject:
 
 def read_run(workspace_id: UUID, run_id: UUID, rooms: Rooms, *, steps_shown: int = STEPS_SHOWN) -> JsonObject:
     """The run with its first steps, its cost by step and its report."""
-    runs, steps, costs = rooms.store.move_all(
-        workspace_id,
-        [
-            ("run", {"run_id": run_id}),
-            ("steps_of_run", {"run_id": run_id, "limit": steps_shown, "offset": 0}),
-            ("cost_of_run", {"run_id": run_id}),
-        ],
-    )
+    asked: list[Step] = [("run", {"run_id": run_id}), ("cost_of_run", {"run_id": run_id})]
+    if steps_shown:
+        asked.append(("steps_of_run", {"run_id": run_id, "limit": steps_shown, "offset": 0}))
+    runs, costs, *steps = rooms.store.move_all(workspace_id, asked)
     if not runs:
         raise no_run(run_id)
     return {
         **shown_row(runs[0]),
-        "steps": [shown_row(step) for step in steps],
+        "steps": [shown_row(step) for found in steps for step in found],
         "costs": [shown_row(cost) for cost in costs],
         "stream_url": stream_url(run_id),
     }
@@ -88,7 +85,8 @@ def wait_for_end(workspace_id: UUID, run_id: UUID, wait_s: float, rooms: Rooms) 
             left = until - time.monotonic()
             if not rows or RunStatus(rows[0].status).is_final or left <= 0:
                 return
-            ended.wait(min(left, LOOK_AGAIN_S))
+            if ended.wait(min(left, LOOK_AGAIN_S)):
+                return
 
 
 def read_agent_run(workspace_id: UUID, agent_run_id: UUID, limit: int, offset: int, rooms: Rooms) -> JsonObject:

@@ -30,6 +30,8 @@ from shared.workflows.seeded import SEEDED_WORKFLOWS
 
 DEEPEST_RUN = 5  # runs inside of runs
 
+MOST_KNOWN = 256  # definitions that a process keeps checked
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:
@@ -85,14 +87,27 @@ def definition_of(slug: str, workspace_id: UUID, rooms: Rooms, *, field: str = "
     """The definition a new run takes: the workspace's own if it stored one, else the seeded one (B054)."""
     rows = rooms.store.move(workspace_id, "newest_definition", slug=slug)
     if rows:
-        definition = WorkflowDef.from_dag_jsonb(rows[0].dag_jsonb)
-        check_definition(definition)
-        return definition
+        return _checked(rows[0].digest, rows[0].dag_jsonb)
     if slug not in SEEDED_WORKFLOWS:
         stored = [row.slug for row in rooms.store.move(workspace_id, "stored_definitions")]
         known = ", ".join(sorted({*SEEDED_WORKFLOWS, *stored}))
         raise InvalidInputError(field, f"there is no workflow {slug!r}; there are: {known}")
     return SEEDED_WORKFLOWS[slug]
+
+
+_known: dict[tuple[str, frozenset[str]], WorkflowDef] = {}
+
+
+def _checked(digest: str, dag_jsonb: JsonObject) -> WorkflowDef:
+    """The stored definition, checked against the agents that this process knows: once for each digest."""
+    key = digest, frozenset(AGENT_REGISTRY)
+    if key not in _known:
+        definition = WorkflowDef.from_dag_jsonb(dag_jsonb)
+        check_definition(definition)
+        if len(_known) >= MOST_KNOWN:
+            _known.clear()
+        _known[key] = definition
+    return _known[key]
 
 
 def check_subject(brief: JsonObject, caller: Caller, rooms: Rooms) -> None:

@@ -68,7 +68,7 @@ select id, request_digest, started_at from tiktok_workflow_runs where idempotenc
 
 -- name: newest_definition
 -- The definition a new run of this slug takes: the newest one a user stored.
-select dag_jsonb from tiktok_workflows
+select digest, dag_jsonb from tiktok_workflows
  where slug = :slug::text and is_stored order by version desc, created_at desc limit 1;
 
 -- name: stored_definitions
