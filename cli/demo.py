@@ -33,8 +33,10 @@ def demo(context: click.Context, handle: str, as_json: bool) -> None:
         else:
             show_end(ended)
             click.echo("\nWhere to look next:")
-            for command, purpose in _next_commands(ended["id"]):
-                click.echo(f"  {command:<70} {purpose}")
+            commands = _next_commands(ended["id"])
+            width = max(len(command) for command, _ in commands)
+            for command, purpose in commands:
+                click.echo(f"  {command:<{width}}  {purpose}")
     exit_as(ended)
 
 

@@ -87,6 +87,8 @@ def _sentences(proof: JsonObject) -> list[str]:
     saved, ads = proof["saved"], proof["ad_spend"]
     by_cache, by_journal = money(saved["by_cache_usd"]), money(saved["by_journal_usd"])
     told = [f"saved by the prompt cache: {by_cache}; by the journal: {by_journal}"]
+    if Decimal(saved["by_cache_usd"]) < 0:
+        told[0] += " (writing to the cache costs a quarter more, and little was read back yet)"
     if Decimal(ads["reserved_usd"]):
         told.append(f"ad spend reserved: {money(ads['reserved_usd'])}, settled: {money(ads['settled_usd'])}")
     if Decimal(proof["not_in_totals_usd"]):

@@ -17,6 +17,5 @@ def show_usd(value: Decimal) -> str:
     """For people: `$0.0123`. Small amounts keep the digits that matter, so that nothing real reads as zero."""
     if value == 0:
         return "$0.00"
-    if abs(value) >= Decimal("0.01"):
-        return f"${value:.4f}"
-    return f"${value:.6f}"
+    sign, size = "-" if value < 0 else "", abs(value)
+    return f"{sign}${size:.4f}" if size >= Decimal("0.01") else f"{sign}${size:.6f}"
