@@ -475,6 +475,7 @@ CREATE TABLE public.tiktok_ledger (
     settled_usd numeric(14,8),
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     settled_at timestamp with time zone,
+    root_run_id uuid,
     CONSTRAINT tiktok_ledger_check CHECK (((settled_usd IS NULL) = (settled_at IS NULL))),
     CONSTRAINT tiktok_ledger_reserved_usd_check CHECK ((reserved_usd >= (0)::numeric)),
     CONSTRAINT tiktok_ledger_settled_usd_check CHECK ((settled_usd >= (0)::numeric))
@@ -483,6 +484,7 @@ ALTER TABLE ONLY public.tiktok_ledger FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_ledger OWNER TO army_owner;
 COMMENT ON TABLE public.tiktok_ledger IS 'one row per reservation; settled_usd is what it came to, null while it is open';
 COMMENT ON COLUMN public.tiktok_ledger.key IS 'of a charge that may be asked for twice: the second one finds the first';
+COMMENT ON COLUMN public.tiktok_ledger.root_run_id IS 'the run whose cap held the money: the outermost one';
 CREATE TABLE public.tiktok_messages (
     workspace_id uuid NOT NULL,
     id uuid NOT NULL,
@@ -630,7 +632,8 @@ CREATE TABLE public.tiktok_workflow_runs (
     parent_run_id uuid,
     parent_step_id uuid,
     depth integer DEFAULT 0 NOT NULL,
-    priority smallint DEFAULT 0 NOT NULL
+    priority smallint DEFAULT 0 NOT NULL,
+    root_run_id uuid
 )
 WITH (fillfactor='70', toast_tuple_target='256', autovacuum_analyze_scale_factor='0.05');
 ALTER TABLE ONLY public.tiktok_workflow_runs ALTER COLUMN brief_jsonb SET STORAGE EXTERNAL;
@@ -642,6 +645,7 @@ COMMENT ON COLUMN public.tiktok_workflow_runs.forked_at_steps IS 'the steps from
 COMMENT ON COLUMN public.tiktok_workflow_runs.parent_step_id IS 'the step of another run that started this one as its sub-workflow, and waits for it';
 COMMENT ON COLUMN public.tiktok_workflow_runs.depth IS 'how many runs this one is inside of';
 COMMENT ON COLUMN public.tiktok_workflow_runs.priority IS 'of two runs of a workspace that wait, the higher is let in first';
+COMMENT ON COLUMN public.tiktok_workflow_runs.root_run_id IS 'the outermost run that this one is inside of: its cap bounds both';
 CREATE TABLE public.tiktok_workflow_steps (
     workspace_id uuid NOT NULL,
     id uuid NOT NULL,

@@ -43,3 +43,9 @@ $$;
 drop index tiktok_workflow_steps_waiting;
 create index tiktok_workflow_steps_waiting on tiktok_workflow_steps (workspace_id, wake_key)
     where wake_key is not null;
+
+-- Runs inside of runs share the cap of the outermost one.
+alter table tiktok_workflow_runs add column root_run_id uuid;
+comment on column tiktok_workflow_runs.root_run_id is 'the outermost run that this one is inside of: its cap bounds both';
+alter table tiktok_ledger add column root_run_id uuid;
+comment on column tiktok_ledger.root_run_id is 'the run whose cap held the money: the outermost one';

@@ -51,11 +51,13 @@ class Fork:
 
 @dataclass(frozen=True, slots=True)
 class Parent:
-    """The step of another run that starts this one and waits for it. `depth`: how many runs this one is inside of."""
+    """The step of another run that starts this one and waits for it. `depth`: how many runs this one is inside of;
+    `root_run_id`: the outermost of them, whose cap bounds this one too."""
 
     run_id: UUID
     step_id: UUID
     depth: int
+    root_run_id: UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +157,7 @@ def _values(request: RunRequest, rooms: Rooms) -> dict[str, Any]:
         "parent_run_id": request.parent.run_id if request.parent else None,
         "parent_step_id": request.parent.step_id if request.parent else None,
         "depth": request.parent.depth if request.parent else 0,
+        "root_run_id": request.parent.root_run_id if request.parent else None,
         "created_by": request.created_by,
         "idempotency_key": request.idempotency_key,
         "request_digest": request.digest,

@@ -82,10 +82,9 @@ def _request(attempt: Attempt, step: Any, given: JsonObject, key: str, rooms: Ro
         brief_id=outer.brief_id,
         trigger_type=TriggerType(outer.trigger_type),
         trigger_event_id=outer.trigger_event_id,
-        budget_usd=outer.left_usd,
         idempotency_key=key,
         fork=_memory(attempt, step, definition.digest, rooms),
-        parent=Parent(attempt.run_id, attempt.step_id, outer.depth + 1),
+        parent=Parent(attempt.run_id, attempt.step_id, outer.depth + 1, outer.root_run_id),
     )
 
 

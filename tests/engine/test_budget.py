@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
@@ -22,30 +21,9 @@ from shared.trace.journal import hold_another_try, journaled
 from tests.support.agents import Anything
 from tests.support.queues import HeldQueue
 from tests.support.runs import started, step, steps_of, workflow
+from tests.support.spending import SpendingAgent, spending_agent
 
 SPENDING = workflow(step("spend", agent="spending", input_map={"calls": "brief.calls"}), step("after", "spend"))
-
-
-class SpendingAgent(BaseAgent):
-    """Makes `calls` calls side by side; each may cost 5 cents and costs 3."""
-
-    name = "spending"
-    Input = Anything
-    Output = Anything
-    asked = 0
-
-    async def _execute(self, ctx: AgentContext) -> AgentResult:
-        async def one(number: int) -> Answer:
-            async def act() -> Answer:
-                type(self).asked += 1
-                await asyncio.sleep(0)
-                return Answer(output=number, cost_usd=Decimal("0.03"))
-
-            call = Call(CallKind.LLM, "spend", {"n": number}, billable=True, ceiling_usd=Decimal("0.05"))
-            return await journaled(call, act)
-
-        answers = await asyncio.gather(*(one(number) for number in range(ctx.input["calls"])))
-        return AgentResult(output={"n": len(answers)}, cost_usd=sum((a.cost_usd for a in answers), Decimal(0)))
 
 
 class UnluckyAgent(BaseAgent):
@@ -76,10 +54,8 @@ def unlucky() -> Iterator[None]:
 
 @pytest.fixture
 def spender() -> Iterator[type[SpendingAgent]]:
-    SpendingAgent.asked = 0
-    AGENT_REGISTRY[SpendingAgent.name] = SpendingAgent
-    yield SpendingAgent
-    del AGENT_REGISTRY[SpendingAgent.name]
+    with spending_agent() as agent:
+        yield agent
 
 
 def spending(rooms: Rooms, queue: HeldQueue, workspace: UUID, calls: int, budget: str | None) -> UUID:

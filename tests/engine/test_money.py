@@ -27,10 +27,11 @@ from shared.errors import ConflictError, InvalidInputError
 from shared.queue.tasks import Wake
 from shared.trace.calls import Answer, Call
 from shared.trace.journal import journaled
-from tests.engine.test_budget import SPENDING, SpendingAgent, cap_of, spending, the_gate
+from tests.engine.test_budget import SPENDING, cap_of, spending, the_gate
 from tests.support.agents import Anything
 from tests.support.queues import HeldQueue
 from tests.support.runs import started, step, steps_of, workflow
+from tests.support.spending import SpendingAgent
 
 MANY = 8
 RACING = workflow(

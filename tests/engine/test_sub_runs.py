@@ -25,6 +25,7 @@ from shared.workflows.check import check_definition
 from tests.support.dying import DyingStore
 from tests.support.queues import HeldQueue
 from tests.support.runs import events_of, started, step, steps_of, workflow
+from tests.support.spending import spending_agent
 from tests.support.stopping import Point, calling_agent
 
 INNER = workflow(step("a"), step("b", "a", input_map={"seen": "a.output.echo.topic"}), slug="inner")
@@ -266,22 +267,36 @@ def test_a_redrive_answers_from_the_inner_journals(
     assert read_run(workspace, inner, rooms)["forked_from_run_id"] == str(inner_of(run.run_id, workspace, rooms)[0])
 
 
-def test_what_is_left_of_the_outer_budget_bounds_the_inner_run(rooms: Rooms, queue: HeldQueue, workspace: UUID) -> None:
-    """A run inside of another one may spend no more than that one has left."""
-    stored(workspace, rooms, INNER)
-    run = started(workflow(runs()), workspace, rooms, budget_usd=Decimal("1.50"))
-    queue.deliver(queue.held.pop(0), rooms)
+def test_runs_inside_of_a_run_share_its_cap(rooms: Rooms, queue: HeldQueue, workspace: UUID) -> None:
+    """Two of them side by side may together spend no more than the outer run; the proof of each counts them all."""
+    with spending_agent():
+        stored(
+            workspace, rooms, workflow(step("s", agent="spending", input_map={"calls": "brief.calls"}), slug="inner")
+        )
+        one = step("one", agent="workflow", workflow="inner", input_map={"calls": "brief.calls"})
+        run = started(
+            workflow(one, one.model_copy(update={"key": "two"})),
+            workspace,
+            rooms,
+            brief={"calls": 15},
+            budget_usd=Decimal("0.60"),
+        )
+        queue.deliver_all(rooms)
 
-    (inner,) = inner_of(run.run_id, workspace, rooms)
-
-    assert Decimal(read_run(workspace, inner, rooms)["budget_usd"]) == Decimal("1.50")
+    (cap,) = rooms.store.move(workspace, "caps_of_run", run_id=run.run_id)
+    assert Decimal("0.50") <= cap.used_usd <= Decimal("0.60")
+    for key in ("one", "two"):
+        (inner,) = inner_of(run.run_id, workspace, rooms, key)
+        assert rooms.store.move(workspace, "caps_of_run", run_id=inner) == [cap]
+        (proved,) = rooms.store.move(workspace, "caps_to_prove", run_id=inner)
+        assert proved.ledger_usd == cap.used_usd
 
 
 def test_runs_go_only_so_deep(rooms: Rooms, queue: HeldQueue, workspace: UUID) -> None:
     """A run that is five deep starts none, even if a definition was changed to say so."""
     stored(workspace, rooms, INNER)
     run = started(workflow(runs()), workspace, rooms)
-    deep = started(workflow(runs()), workspace, rooms, parent=Parent(run.run_id, UUID(int=0), 5))
+    deep = started(workflow(runs()), workspace, rooms, parent=Parent(run.run_id, UUID(int=0), 5, run.run_id))
 
     queue.deliver_all(rooms)
 

@@ -150,10 +150,8 @@ with run as (
 select items from step;
 
 -- name: parent_of_sub_run
--- What a run inside of another one has from it. What is left of a cap of the outer run bounds the inner one.
-select r.depth, r.brief_id, r.created_by, r.trigger_type, r.trigger_event_id,
-       (select greatest(c.cap_usd - c.used_usd, 0) from tiktok_caps c
-         where c.workspace_id = r.workspace_id and c.scope = 'run' and c.scope_id = r.id::text) as left_usd
+-- What a run inside of another one has from it. The cap of the outermost one bounds them all.
+select r.depth, r.brief_id, r.created_by, r.trigger_type, r.trigger_event_id, coalesce(r.root_run_id, r.id) as root_run_id
   from tiktok_workflow_runs r where r.id = :run_id::uuid;
 
 -- name: sub_run_of_step

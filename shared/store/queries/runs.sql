@@ -16,14 +16,14 @@ with pause as (
     insert into tiktok_workflow_runs (
         workspace_id, id, workflow_slug, workflow_version, definition_digest, brief_id, brief_jsonb, trigger_type,
         trigger_event_id, budget_usd, version, steps_total, steps_open, created_by, idempotency_key, request_digest,
-        fork_kind, forked_from_run_id, forked_at_steps, parent_run_id, parent_step_id, depth, paused_at, paused_scope,
+        fork_kind, forked_from_run_id, forked_at_steps, parent_run_id, parent_step_id, depth, root_run_id, paused_at, paused_scope,
         paused_by, pause_reason, priority)
     select :workspace_id::uuid, :run_id::uuid, :slug::text, :workflow_version::int, :digest::text, :brief_id::uuid,
            :brief_jsonb::jsonb, :trigger_type::trigger_type, :trigger_event_id::text, :budget_usd::numeric, 1,
            :steps_total::int, :steps_open::int, :created_by::text, :idempotency_key::text, :request_digest::text,
            :fork_kind::fork_kind, :forked_from_run_id::uuid,
            (select array_agg(key) from jsonb_array_elements_text(:forked_at_steps::jsonb) key),
-           :parent_run_id::uuid, :parent_step_id::uuid, :depth::int,
+           :parent_run_id::uuid, :parent_step_id::uuid, :depth::int, :root_run_id::uuid,
            case when pause.scope is not null then now() end, pause.scope, pause.paused_by, pause.reason,
            :priority::smallint
       from (values (1)) one left join pause on true
