@@ -24,7 +24,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import socket
 import threading
 import time
 from collections import Counter, deque
@@ -32,9 +31,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from local.fakes.anthropic_answers import answer_to
 from local.fakes.anthropic_wire import (
@@ -45,6 +43,7 @@ from local.fakes.anthropic_wire import (
     rate_limit_headers,
     refusal_of,
 )
+from local.fakes.loopback import LoopbackDoor, LoopbackServer
 from shared.core.canonical import JsonObject, canonical_json, text_digest
 from shared.llm.models import facts_of
 from shared.llm.prefixes import PrefixCache
@@ -183,25 +182,13 @@ def _prompt_sha256(body: JsonObject) -> str:
     return text_digest(first if len(messages) == 1 and isinstance(first, str) else canonical_json(messages))
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 256  # the default of 5 refuses a burst of calls
-
+class _Server(LoopbackServer):
     def __init__(self, port: int, desk: Desk) -> None:
-        super().__init__(("127.0.0.1", port), _Door)
+        super().__init__(port, _Door)
         self.desk = desk
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that hangs up early is no news; anything else is a bug of the fake and is shown."""
-        import sys
 
-        if not isinstance(sys.exc_info()[1], ConnectionError):
-            super().handle_error(request, client_address)
-
-
-class _Door(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True  # else every call takes 40 ms
+class _Door(LoopbackDoor):
     server: _Server
     routes: ClassVar[dict[str, str]] = {
         "/v1/messages": "_messages",
@@ -287,7 +274,7 @@ class _Door(BaseHTTPRequestHandler):
 
     def _deliver(self, body: JsonObject, message: JsonObject, request_id: str, fault: Fault) -> None:
         if fault.name == "reset":
-            return self._hang_up()
+            return self.hang_up()
         time.sleep(fault.delay_s + self.server.desk.pace_s)
         if fault.name == "garbage":
             return self._send(200, {"hello": "from a proxy"}, request_id)
@@ -297,16 +284,11 @@ class _Door(BaseHTTPRequestHandler):
             return self._stream(message, request_id, fault)
         return self._send(200, message, request_id)
 
-    def _hang_up(self) -> None:
-        """A plain close() would leave the client waiting."""
-        self.close_connection = True
-        self.connection.shutdown(socket.SHUT_RDWR)
-
     def _stream(self, message: JsonObject, request_id: str, fault: Fault) -> None:
         self._head(200, "text/event-stream; charset=utf-8", request_id, {"transfer-encoding": "chunked"})
         for number, event in enumerate(events_of(message)):
             if number == 4 and fault.name == "stream_reset":
-                return self._hang_up()
+                return self.hang_up()
             if number == 4 and fault.name == "stream_error":
                 event = {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}  # noqa: PLW2901
             self._chunk(f"event: {event['type']}\ndata: {json.dumps(event)}   \n\n".encode())
@@ -328,9 +310,6 @@ class _Door(BaseHTTPRequestHandler):
         for name, value in {**told, **headers}.items():
             self.send_header(name, value)
         self.end_headers()
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Silent: the bill tells what happened."""
 
 
 class FakeAnthropic:

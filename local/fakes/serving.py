@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import socket
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 from local.fakes.faults import Fault, Script
+from local.fakes.loopback import LoopbackDoor, LoopbackServer
 from shared.core.canonical import Json, JsonObject
 
 MOST_BYTES = 140_000_000
@@ -119,25 +118,13 @@ class FakeVendor:
         self._thread.join(5)
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 256  # the default of 5 refuses a burst of calls
-
+class _Server(LoopbackServer):
     def __init__(self, port: int, fake: FakeVendor) -> None:
-        super().__init__(("127.0.0.1", port), _Door)
+        super().__init__(port, _Door)
         self.fake = fake
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that hangs up early is no news; anything else is a bug of the fake and is shown."""
-        import sys
 
-        if not isinstance(sys.exc_info()[1], ConnectionError):
-            super().handle_error(request, client_address)
-
-
-class _Door(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True  # else every call takes 40 ms
+class _Door(LoopbackDoor):
     server: _Server
 
     def do_GET(self) -> None:
@@ -184,15 +171,10 @@ class _Door(BaseHTTPRequestHandler):
         if fault.after:
             answer(request)
         if fault.what == "cut":
-            return self._hang_up()
+            return self.hang_up()
         if fault.what == "code":
             return self._send(self.server.fake.coded(request, fault.code))
         return self._send(Response(fault.status))
-
-    def _hang_up(self) -> None:
-        """A plain close() would leave the client waiting."""
-        self.close_connection = True
-        self.connection.shutdown(socket.SHUT_RDWR)
 
     def _send(self, response: Response) -> None:
         data = b"" if response.body is None else json.dumps(response.body, separators=(",", ":")).encode()
@@ -203,6 +185,3 @@ class _Door(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(data)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Silent: the fake's own books tell what happened."""

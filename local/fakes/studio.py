@@ -24,19 +24,18 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import socket
 import sys
 import tempfile
 import threading
 import time
 from functools import cache
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import urllib3
 
+from local.fakes.loopback import LoopbackDoor, LoopbackServer
 from local.fakes.studio_desk import Desk, Fault, Job, Problem, check_brief, price_of
 from local.signer import Signer
 from shared.core.canonical import Json, JsonObject
@@ -60,22 +59,14 @@ def the_film() -> bytes:
         return file.read_bytes()
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 128
-
+class _Server(LoopbackServer):
     def __init__(self, port: int, signer: Signer, audience: str | None) -> None:
-        super().__init__(("127.0.0.1", port), _Door)
+        super().__init__(port, _Door)
         self.desk = Desk(the_film(), FILM_S)
         self.signer = signer
         self.url = f"http://127.0.0.1:{self.server_port}"
         certs = _OwnCerts(signer)
         self.check = TokenCheck(certs, audience or self.url, GOOGLE_ISSUERS, _email)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that hangs up early is no news; anything else is a bug of the fake and is shown."""
-        if not isinstance(sys.exc_info()[1], ConnectionError):
-            super().handle_error(request, client_address)
 
 
 class _OwnCerts(CertSource):
@@ -90,9 +81,7 @@ def _email(claims: Claims) -> str:
     return str(claims.get("email", ""))
 
 
-class _Door(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
+class _Door(LoopbackDoor):
     server: _Server
 
     def do_GET(self) -> None:
@@ -170,7 +159,7 @@ class _Door(BaseHTTPRequestHandler):
     def _finish(self, status: int, body: JsonObject, fault: Fault) -> None:
         """Answers what was done, or loses the answer on its way."""
         if fault.name == "cut":
-            return self._hang_up()
+            return self.hang_up()
         if fault.name.isdigit():
             raise Problem(int(fault.name), "scripted", "a fault from the script, after it was done")
         return self._send(status, body)
@@ -194,7 +183,7 @@ class _Door(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content[: len(content) // 2] if fault.name == "short" else content)
         if fault.name == "short":
-            self._hang_up()
+            self.hang_up()
 
     def _range_start(self, size: int) -> int:
         asked = self.headers.get("Range", "bytes=0-").removeprefix("bytes=").removesuffix("-")
@@ -233,11 +222,6 @@ class _Door(BaseHTTPRequestHandler):
         self.server.desk.reset()
         self._send(200, {})
 
-    def _hang_up(self) -> None:
-        self.close_connection = True
-        self.wfile.flush()
-        self.connection.shutdown(socket.SHUT_RDWR)
-
     def _send(self, status: int, body: Json) -> None:
         data = json.dumps(body, separators=(",", ":")).encode()
         self.send_response(status)
@@ -245,9 +229,6 @@ class _Door(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Silent: the bill tells what happened."""
 
 
 class FakeStudio:

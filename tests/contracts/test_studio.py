@@ -40,7 +40,8 @@ from shared.providers.studio import (
 from shared.providers.studio_wire import NO_LOGO_NO_TEXT, Generation, StudioBrief, wake_key
 from shared.trace.journal import Signal, wait_for
 from tests.support.model_calls import WORKSPACE, MemoryJournalStore, in_run, settings_as
-from tests.support.studio import BRIEF, MOST, decide, listening, mock_studio, real_studio, served
+from tests.support.serving import answering
+from tests.support.studio import BRIEF, MOST, decide, listening, mock_studio, real_studio
 
 T = TypeVar("T")
 
@@ -360,7 +361,7 @@ def _payload(part: str) -> bytes:
 
 def test_tokens_are_kept(tmp_path: Path) -> None:
     """One token serves many calls, for each audience its own."""
-    with served(certs_server(Signer(tmp_path), 0)) as url, settings_as(metadata_url=url):
+    with answering(certs_server(Signer(tmp_path), 0)) as url, settings_as(metadata_url=url):
         settings = current_settings()
         first, again = run(id_token("https://a.example", settings)), run(id_token("https://a.example", settings))
         other = run(id_token("https://b.example", settings))
@@ -379,7 +380,10 @@ def test_no_identity_is_a_setting(tmp_path: Path) -> None:
         asked(heard.url)
     with pytest.raises(ProviderDownError, match="did not answer"):
         asked("http://127.0.0.1:1")
-    with served(certs_server(Signer(tmp_path), 0)) as url, pytest.raises(NotEnoughSettingsError, match="METADATA_URL"):
+    with (
+        answering(certs_server(Signer(tmp_path), 0)) as url,
+        pytest.raises(NotEnoughSettingsError, match="METADATA_URL"),
+    ):
         asked(f"{url}/elsewhere")
 
 

@@ -18,6 +18,7 @@ from shared.engine.relay import EFFECT_PATH
 from shared.engine.rooms import Rooms
 from shared.errors import StoreBusyError
 from shared.workflows.campaign_launch import CAMPAIGN_LAUNCH
+from tests.engine.test_campaign_launch import BRIEF
 from tests.support.dying import DyingStore
 from tests.support.effects import as_owner
 from tests.support.model_calls import mock_mode
@@ -25,14 +26,6 @@ from tests.support.publishing import real_settings
 from tests.support.queues import HeldQueue
 from tests.support.runs import started
 
-BRIEF = {
-    "handle": "@lakucosmetics",
-    "target_type": "own_brand",
-    "ad_budget_usd": "300",
-    "duration_s": 5,
-    "max_listings": 2,
-    "max_creators": 2,
-}
 KINDS = {"update_listing": 2, "publish_video": 1, "launch_campaign": 1, "send_message": 2}
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,29 +18,17 @@ from shared.config import Settings
 from shared.core.canonical import JsonObject
 from shared.providers.studio_wire import StudioBrief
 from tests.support.model_calls import settings_as
+from tests.support.serving import answering
 
 BRIEF = StudioBrief(prompt="Morning light on a bathroom shelf; a hand takes a jar.", duration_s=10)
 MOST = Decimal("1.00")
 
 
 @contextmanager
-def served(server: ThreadingHTTPServer) -> Iterator[str]:
-    """The address of a server that answers as long as the block."""
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-
-@contextmanager
 def real_studio(folder: Path, **fields: Any) -> Iterator[FakeStudio]:
     """Real mode against a fake of its own."""
     signer = Signer(folder / "signer")
-    with served(certs_server(signer, 0)) as metadata_url, FakeStudio(signer) as fake:
+    with answering(certs_server(signer, 0)) as metadata_url, FakeStudio(signer) as fake:
         given = {"studio_url": fake.url, "metadata_url": metadata_url, "asset_dir": folder / "assets", **fields}
         with settings_as(tiktok_provider_mode="real", **given):
             yield fake
@@ -89,6 +76,6 @@ def listening() -> Iterator[Heard]:
         def log_message(self, format: str, *args: Any) -> None:
             """Silent."""
 
-    with served(ThreadingHTTPServer(("127.0.0.1", 0), Door)) as url:
+    with answering(ThreadingHTTPServer(("127.0.0.1", 0), Door)) as url:
         heard.url = url
         yield heard
