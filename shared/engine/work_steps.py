@@ -73,7 +73,7 @@ class Work:
         self._busy: list[Exception] = []
         self._under_way = 0
         self._ended: list[tuple[Any, Success]] = []
-        self._group = asyncio.TaskGroup()
+        self._group: asyncio.TaskGroup
         self._has_backlog = False  # as far as this request has seen
         self._has_looked = False  # since the last step ended
 

@@ -47,7 +47,10 @@ class StepRecorder:
         reservation_id = None if ceiling is None else new_id()
         values = {**_asked(row), **self._fence, **self._lease, "reservation_id": reservation_id}
         reserved = {"ceiling_usd": ceiling, "reservation_id": reservation_id, "agent_run_id": row.agent_run_id}
-        moves: list[Step] = [] if ceiling is None else [*self._locks(), ("reserve_call", {**self._fence, **reserved})]
+        moves: list[Step] = []
+        if ceiling is not None:  # a day begins with its first call; what follows finds its cap there
+            first, *locks = self._locks()
+            moves = [first, ("open_day_cap", {}), *locks, ("reserve_call", {**self._fence, **reserved})]
         *_, begun = self._store.move_all(self._workspace_id, [*moves, ("begin_call", values)])
         if begun:
             return None
@@ -65,7 +68,6 @@ class StepRecorder:
         """Sent before whatever reserves or settles, in this order."""
         return [
             ("lock_spending", {"workspace_id": self._workspace_id}),
-            ("open_day_cap", {}),
             ("lock_caps", self._named),
         ]
 
