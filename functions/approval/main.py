@@ -9,6 +9,7 @@ from shared.engine import hold_effects as holding
 from shared.engine import money
 from shared.engine import read_approvals as reading
 from shared.engine.decide import Decision, Revision, decide, revise
+from shared.engine.members import Member
 from shared.engine.prove import prove_run
 from shared.engine.resolve_effect import Resolution, resolve_effect
 from shared.engine.waiting import receive_signal
@@ -27,6 +28,10 @@ from shared.web.door import Answer, Call, Door, from_user
 from shared.web.requests import Reason
 
 door = Door()
+
+
+def _member(call: Call) -> Member:
+    return Member(call.workspace_id, call.created_by, call.roles)
 
 
 @door.route("GET", "/api/dashboard/approvals", caller=from_user, query=ApprovalsPage)
@@ -109,6 +114,7 @@ def resolve(call: Call) -> Answer:
         became=asked.became,
         note=asked.note,
         reference=asked.reference,
+        roles=call.roles,
     )
     return Answer(resolve_effect(found, call.rooms))
 
@@ -116,12 +122,12 @@ def resolve(call: Call) -> Answer:
 @door.route("POST", "/api/dashboard/effects/hold", caller=from_user, body=Reason, has_optional_body=True)
 def hold(call: Call) -> Answer:
     """From now on nothing is done to the world, whatever was approved."""
-    return Answer(holding.hold_effects(call.workspace_id, call.created_by, call.body.reason, call.rooms))
+    return Answer(holding.hold_effects(_member(call), call.body.reason, call.rooms))
 
 
 @door.route("DELETE", "/api/dashboard/effects/hold", caller=from_user)
 def lift_hold(call: Call) -> Answer:
-    return Answer(holding.lift_hold(call.workspace_id, call.created_by, call.rooms))
+    return Answer(holding.lift_hold(_member(call), call.rooms))
 
 
 @door.route("GET", "/api/dashboard/caps", caller=from_user)
@@ -133,7 +139,7 @@ def get_caps(call: Call) -> Answer:
 def set_caps(call: Call) -> Answer:
     """What a day (UTC) may cost: model calls (`day`), ads (`ad_day`). From today on."""
     for name, cap_usd in call.body.named():
-        money.set_cap(call.workspace_id, name, cap_usd, call.created_by, call.rooms)
+        money.set_cap(_member(call), name, cap_usd, call.rooms)
     return Answer({"caps": money.read_caps(call.workspace_id, call.rooms)})
 
 

@@ -41,8 +41,11 @@ class EventKind(StrEnum):
     EFFECT_REFUSED = "effect.refused"
     EFFECT_UNKNOWN = "effect.unknown"
     EFFECT_RESOLVED = "effect.resolved"
+    EFFECT_RESOLUTION_REFUSED = "effect.resolution_refused"  # nothing happened; who wanted what, and why not
     EFFECTS_HELD = "effects.held"  # of the workspace: nothing is done to the world from now on
     EFFECTS_LIFTED = "effects.lifted"
+    EFFECTS_HOLD_REFUSED = "effects.hold_refused"  # of the workspace, as caps.change_refused: nothing happened
+    CAPS_CHANGE_REFUSED = "caps.change_refused"
     AGENT_RUN_STARTED = "agent_run.started"
     AGENT_RUN_SUCCEEDED = "agent_run.succeeded"
     AGENT_RUN_FAILED = "agent_run.failed"

@@ -13,6 +13,7 @@ from shared.core.canonical import Json, JsonObject, digest_of
 
 ANY_MEMBER = "any_workspace_member"
 OWNER = "owner"
+ADMIN = "admin"  # sets caps and the hold; at a gate it is a role like others
 LONGEST_S = 366 * 86_400
 Seconds = Annotated[int, Field(ge=1, le=LONGEST_S)]
 

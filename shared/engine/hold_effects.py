@@ -5,22 +5,31 @@ from __future__ import annotations
 from uuid import UUID
 
 from shared.core.canonical import JsonObject
+from shared.core.events import EventKind
+from shared.engine.members import Member, demand_admin
 from shared.engine.read_run import shown_row
 from shared.engine.relay import EffectWakeUp, wake_effects
 from shared.engine.rooms import Rooms
 
 
-def hold_effects(workspace_id: UUID, by: str, reason: str | None, rooms: Rooms) -> JsonObject:
-    """Holds everything back that is not being done already. Twice is harmless: the first one stays."""
-    values = {"workspace_id": workspace_id, "paused_by": by, "reason": reason}
+def hold_effects(member: Member, reason: str | None, rooms: Rooms) -> JsonObject:
+    """Holds everything back that is not being done already. Twice is harmless: the first one stays.
+
+    Raises `ForbiddenError` for who is no admin and no owner, as `lift_hold` does.
+    """
+    demand_admin(member, EventKind.EFFECTS_HOLD_REFUSED, "hold effects back", rooms)
+    workspace_id = member.workspace_id
+    values = {"workspace_id": workspace_id, "paused_by": member.name, "reason": reason}
     lock = ("lock_pauses", {"workspace_id": workspace_id})
     _, held = rooms.store.move_all(workspace_id, [lock, ("hold_effects", values)])
     return {"hold": read_hold(workspace_id, rooms), "is_new": bool(held)}
 
 
-def lift_hold(workspace_id: UUID, by: str, rooms: Rooms) -> JsonObject:
+def lift_hold(member: Member, rooms: Rooms) -> JsonObject:
     """Lets effects be done again, and wakes those that were released meanwhile. Twice is harmless."""
-    values = {"workspace_id": workspace_id, "by": by, "grace_s": rooms.settings.sweep_grace_s}
+    demand_admin(member, EventKind.EFFECTS_HOLD_REFUSED, "lift the hold on effects", rooms)
+    workspace_id = member.workspace_id
+    values = {"workspace_id": workspace_id, "by": member.name, "grace_s": rooms.settings.sweep_grace_s}
     lock = ("lock_pauses", {"workspace_id": workspace_id})
     _, (told,) = rooms.store.move_all(workspace_id, [lock, ("lift_hold", values)])
     woken = [

@@ -7,12 +7,13 @@ from typing import Any, Literal
 from uuid import UUID
 
 from shared.core.canonical import JsonObject
+from shared.core.gates import may_decide
 from shared.core.status import EffectStatus
 from shared.effects.spend_cap import release_moves
 from shared.engine.do_effect import wake_gates
 from shared.engine.relay import EffectWakeUp, wake_effects
 from shared.engine.rooms import Rooms
-from shared.errors import ConflictError, NotFoundError
+from shared.errors import ConflictError, ForbiddenError, NotFoundError
 from shared.store.documents import as_jsonb, clean_text
 from shared.store.session import Step
 
@@ -34,15 +35,17 @@ class Resolution:
     became: As
     note: str
     reference: str | None = None
+    roles: tuple[str, ...] = ()
 
 
 def resolve_effect(found: Resolution, rooms: Rooms) -> JsonObject:
     """Writes it down, and lets the gate go on that waits for it. Tried again, the vendor is looked at first.
 
-    Raises `NotFoundError`, and `ConflictError` for an effect that is not unknown, or that is to be tried again though
-    its run has ended: then nothing happened.
+    Raises `NotFoundError`, `ForbiddenError` for who could not have released it, and `ConflictError` for an effect that
+    is not unknown, or that is to be tried again though its run has ended: then nothing happened.
     """
     effect = _effect(found, rooms)
+    _check_person(effect, found, rooms)
     _check(effect, found)
     grace_s = rooms.settings.sweep_grace_s
     moves: list[Step] = [
@@ -69,6 +72,16 @@ def _effect(found: Resolution, rooms: Rooms) -> Any:
     if not rows:
         raise NotFoundError(f"there is no effect {found.effect_id} in this workspace", field="effect_id")
     return rows[0]
+
+
+def _check_person(effect: Any, found: Resolution, rooms: Rooms) -> None:
+    """Who may decide at the gate that released it may say what became of it. A refusal is told with the run."""
+    if may_decide(effect.role, found.roles):
+        return
+    refused = ForbiddenError(f"only the role {effect.role} may resolve this: that of the gate which released it")
+    told = {"run_id": effect.run_id, "effect_id": found.effect_id, "by": found.by, "asked": found.became}
+    rooms.store.move(found.workspace_id, "tell_refused_resolution", **told, reason=refused.message)
+    raise refused
 
 
 def _check(effect: Any, found: Resolution) -> None:

@@ -147,7 +147,8 @@ def test_a_strangers_effect_is_not_there(person: Person, stranger: Person, vendo
 
 def test_the_hold_keeps_everything_back(person: Person, vendor: Vendor) -> None:
     """Approved under it, nothing happens and no task is left; lifted, it is done. Who and why is shown."""
-    held = told(person.post(HOLD, {"reason": "legal is looking"}))
+    owner = person.colleague("ada", "owner")
+    held = told(owner.post(HOLD, {"reason": "legal is looking"}))
     gate = run_to_gate(person, "one")
     approve(person, gate)
     outcomes = person.deliver()
@@ -155,19 +156,19 @@ def test_the_hold_keeps_everything_back(person: Person, vendor: Vendor) -> None:
     assert held["is_new"] and held["hold"]["reason"] == "legal is looking"
     assert (outcomes, vendor.asked) == (["held"], [])
     assert told(person.get(EFFECTS))["hold"]["by"] == "ada"
-    assert not told(person.colleague("bob").post(HOLD))["is_new"]
-    assert told(person.knock("DELETE", HOLD)) == {"hold": None, "is_lifted": True, "effects_woken": 1}
+    assert not told(person.colleague("bob", "admin").post(HOLD))["is_new"]
+    assert told(owner.knock("DELETE", HOLD)) == {"hold": None, "is_lifted": True, "effects_woken": 1}
     person.deliver()
     assert run_of(person, gate)["status"] == "succeeded"
-    assert told(person.knock("DELETE", HOLD)) == {"hold": None, "is_lifted": False, "effects_woken": 0}
+    assert told(owner.knock("DELETE", HOLD)) == {"hold": None, "is_lifted": False, "effects_woken": 0}
 
 
 def test_a_hold_stays_at_home(person: Person, stranger: Person, vendor: Vendor) -> None:
     """Another workspace neither sees nor lifts it."""
-    person.post(HOLD)
+    person.colleague("ada", "owner").post(HOLD)
 
     with person.writes_nothing():
-        assert not told(stranger.knock("DELETE", HOLD))["is_lifted"]
+        assert not told(stranger.colleague("mallory", "owner").knock("DELETE", HOLD))["is_lifted"]
     assert told(person.get(EFFECTS))["hold"]["by"] == "ada"
 
 
@@ -175,8 +176,9 @@ def test_caps_are_set_and_read(person: Person) -> None:
     """What each day begins with, and today's use, of models and of ads; lowered again at once."""
     assert told(person.get(CAPS)) == {"caps": []}
 
-    told(person.put(CAPS, {"day": "20", "ad_day": 300.5}))
-    caps = told(person.put(CAPS, {"day": "12.5"}))["caps"]
+    owner = person.colleague("ada", "owner")
+    told(owner.put(CAPS, {"day": "20", "ad_day": 300.5}))
+    caps = told(owner.put(CAPS, {"day": "12.5"}))["caps"]
 
     found = {(cap["scope"], bool(cap["scope_id"])): cap["cap_usd"] for cap in caps}
     assert found[("workspace_day", False)] == "12.50000000"

@@ -13,14 +13,15 @@ from shared.agents.base import AgentContext, AgentResult, BaseAgent
 from shared.agents.registry import AGENT_REGISTRY
 from shared.core.status import CallKind
 from shared.engine.decide import Decision, decide
+from shared.engine.money import read_caps, set_cap
 from shared.engine.read_run import read_run
 from shared.engine.rooms import Rooms
-from shared.errors import InvalidInputError
+from shared.errors import ForbiddenError, InvalidInputError
 from shared.trace.calls import Answer, Call
 from shared.trace.journal import hold_another_try, journaled
 from tests.support.agents import Anything
 from tests.support.queues import HeldQueue
-from tests.support.runs import started, step, steps_of, workflow
+from tests.support.runs import owner_of, started, step, steps_of, workflow
 from tests.support.spending import SpendingAgent, spending_agent
 
 SPENDING = workflow(step("spend", agent="spending", input_map={"calls": "brief.calls"}), step("after", "spend"))
@@ -131,16 +132,34 @@ def test_a_workspace_has_a_cap_for_each_day(
     rooms: Rooms, queue: HeldQueue, workspace: UUID, spender: type[SpendingAgent]
 ) -> None:
     """Set after money was spent today, it counts that; two runs share it."""
-    from shared.engine.money import read_caps, set_cap
-
     spending(rooms, queue, workspace, 10, None)
-    set_cap(workspace, "day", Decimal("0.50"), "ada", rooms)
+    set_cap(owner_of(workspace), "day", Decimal("0.50"), rooms)
     run_id = spending(rooms, queue, workspace, 10, None)
 
     today = next(cap for cap in read_caps(workspace, rooms) if cap["scope_id"])
     assert Decimal(str(today["used_usd"])) <= Decimal("0.50")
     assert steps_of(run_id, workspace, rooms)["spend"]["status"] == "pending_approval"
     assert the_gate(rooms, workspace).proposal["cap"] == "workspace_day"
+
+
+def raised(workspace: UUID, gate: Any, roles: tuple[str, ...], rooms: Rooms) -> Any:
+    asked = Decision(workspace, gate.step_id, "bob", roles, "approve", gate.digest, up_to_usd=Decimal(2))
+    return decide(asked, rooms)
+
+
+def test_a_days_cap_is_raised_by_an_admin(
+    rooms: Rooms, queue: HeldQueue, workspace: UUID, spender: type[SpendingAgent]
+) -> None:
+    """It is the whole workspace's: whoever may not set it may not raise it at a gate either."""
+    set_cap(owner_of(workspace), "day", Decimal("0.10"), rooms)
+    run_id = spending(rooms, queue, workspace, 10, None)
+    gate = the_gate(rooms, workspace)
+
+    with pytest.raises(ForbiddenError, match="admin"):
+        raised(workspace, gate, ("editor",), rooms)
+    assert raised(workspace, gate, ("admin",), rooms)["status"] == "approved"
+    queue.deliver_all(rooms)
+    assert read_run(workspace, run_id, rooms)["status"] == "succeeded"
 
 
 def test_a_lost_try_holds_money_for_the_next(rooms: Rooms, queue: HeldQueue, workspace: UUID, unlucky: None) -> None:

@@ -20,7 +20,7 @@ from tests.engine.test_gates import at_gate, decided, effects_of, left_to_wake
 from tests.support.ageing import alerts_of, pass_time
 from tests.support.escrow import Vendor, registered_effects
 from tests.support.queues import HeldQueue
-from tests.support.runs import events_of, steps_of
+from tests.support.runs import events_of, owner_of, steps_of
 
 
 @pytest.fixture
@@ -144,8 +144,8 @@ def test_one_refusal_among_others_lets_the_run_go_on(
 
 def test_the_hold_costs_nothing(rooms: Rooms, queue: HeldQueue, workspace: UUID, vendor: Vendor) -> None:
     """Released under it: no task, no wake-up. The first who holds is who is shown. Lifted: done, once."""
-    hold_effects(workspace, "ada", "legal", rooms)
-    hold_effects(workspace, "bob", "me too", rooms)
+    hold_effects(owner_of(workspace), "legal", rooms)
+    hold_effects(owner_of(workspace, "bob"), "me too", rooms)
     run_id, _ = released(rooms, queue, workspace)
     queue.deliver_all(rooms)
 
@@ -153,7 +153,7 @@ def test_the_hold_costs_nothing(rooms: Rooms, queue: HeldQueue, workspace: UUID,
     assert held is not None and (held["by"], held["reason"]) == ("ada", "legal")
     pass_time(run_id, 86_400, rooms, queue)
     assert (left_to_wake(rooms, queue, workspace), vendor.asked) == ([], [])
-    assert lift_hold(workspace, "bob", rooms)["effects_woken"] == 1
+    assert lift_hold(owner_of(workspace, "bob"), rooms)["effects_woken"] == 1
     queue.deliver_shuffled(rooms, seed=3)
     assert (len(vendor.asked), read_run(workspace, run_id, rooms)["status"]) == (1, "succeeded")
     told = [(event.kind, event.payload["by"]) for event in events_of(workspace, workspace, rooms)]
@@ -164,14 +164,14 @@ def test_under_the_hold_nobody_takes_over(rooms: Rooms, queue: HeldQueue, worksp
     """An executor was lost before the deed: whoever takes over would do it, so that waits for the lifting too."""
     run_id, effect = released(rooms, queue, workspace)
     dies(rooms, queue, workspace, run_id, effect)
-    hold_effects(workspace, "ada", None, rooms)
+    hold_effects(owner_of(workspace), None, rooms)
 
     pass_time(run_id, 60, rooms, queue)
     pass_time(run_id, 60, rooms, queue)
 
     assert (the_effect(rooms, workspace, run_id).status, vendor.asked) == ("doing", [])
     assert left_to_wake(rooms, queue, workspace) == []
-    lift_hold(workspace, "ada", rooms)
+    lift_hold(owner_of(workspace), rooms)
     queue.deliver_all(rooms)
     assert (len(vendor.asked), read_run(workspace, run_id, rooms)["status"]) == (1, "succeeded")
 

@@ -30,7 +30,7 @@ from shared.trace.journal import journaled
 from tests.engine.test_budget import SPENDING, cap_of, spending, the_gate
 from tests.support.agents import Anything
 from tests.support.queues import HeldQueue
-from tests.support.runs import started, step, steps_of, workflow
+from tests.support.runs import owner_of, started, step, steps_of, workflow
 from tests.support.spending import SpendingAgent
 
 MANY = 8
@@ -105,7 +105,7 @@ def test_the_tightest_cap_holds(
 ) -> None:
     """Of step, run and day: the gate names the one that is reached, and no call beyond it is asked."""
     if day is not None:
-        set_cap(workspace, "day", Decimal(day), "ada", rooms)
+        set_cap(owner_of(workspace), "day", Decimal(day), rooms)
 
     run_id = run_of(definition, 20, budget, (rooms, queue, workspace))
 
@@ -215,7 +215,7 @@ def test_a_cap_is_an_amount(rooms: Rooms, workspace: UUID, amount: str) -> None:
     """Anything else is refused, and no cap is set."""
     for name in ("day", "ad_day"):
         with pytest.raises(InvalidInputError):
-            set_cap(workspace, "day" if name == "day" else "ad_day", Decimal(amount), "ada", rooms)
+            set_cap(owner_of(workspace), "day" if name == "day" else "ad_day", Decimal(amount), rooms)
 
     assert rooms.store.move(workspace, "caps") == []
 
@@ -224,9 +224,9 @@ def test_a_lower_cap_holds_at_once(
     rooms: Rooms, queue: HeldQueue, workspace: UUID, spender: type[SpendingAgent]
 ) -> None:
     """Below what is used already: what was spent stays, and nothing further is asked."""
-    set_cap(workspace, "day", Decimal(1), "ada", rooms)
+    set_cap(owner_of(workspace), "day", Decimal(1), rooms)
     run_of(SPENDING, 10, None, (rooms, queue, workspace))
-    set_cap(workspace, "day", Decimal("0.10"), "bob", rooms)
+    set_cap(owner_of(workspace, "bob"), "day", Decimal("0.10"), rooms)
 
     run_id = run_of(SPENDING, 1, None, (rooms, queue, workspace))
 

@@ -22,7 +22,7 @@ from shared.store.connection import connect_url
 from shared.store.sql import parsed
 from shared.workflows.profile_audit import PROFILE_AUDIT
 from tests.support.queues import HeldQueue
-from tests.support.runs import started, step, workflow
+from tests.support.runs import owner_of, started, step, workflow
 
 BOOKS = parsed((Path(__file__).parent.parent / "support" / "books.sql").read_text())
 BRIEF = {"handle": "lakucosmetics", "target_type": "own_brand"}
@@ -33,7 +33,7 @@ HEALTH = workflow(step("account_health", agent="account_health"))
 
 def audited(rooms: Rooms, queue: HeldQueue, workspace: UUID, definition: WorkflowDef = HEALTH) -> UUID:
     """A run with models, a budget and a cap of its day, that succeeded."""
-    set_cap(workspace, "day", Decimal(50), "ada", rooms)
+    set_cap(owner_of(workspace), "day", Decimal(50), rooms)
     run = started(definition, workspace, rooms, brief=BRIEF, budget_usd=Decimal(10))
     queue.deliver_all(rooms)
     return run.run_id

@@ -8,6 +8,7 @@ from uuid import UUID
 from shared.core.canonical import JsonObject
 from shared.core.definitions import WorkflowDef, WorkflowStepDef
 from shared.engine.admission import as_array
+from shared.engine.members import Member
 from shared.engine.read_run import read_run
 from shared.engine.rooms import Rooms
 from shared.engine.start_run import RunRequest, StartedRun, start_run
@@ -27,6 +28,10 @@ def started(definition: WorkflowDef, workspace: UUID, rooms: Rooms, **more: Any)
         workspace_id=workspace, definition=definition, brief=more.pop("brief", {"handle": "x"}), created_by="t", **more
     )
     return start_run(request, rooms)
+
+
+def owner_of(workspace: UUID, name: str = "ada") -> Member:
+    return Member(workspace, name, ("owner",))
 
 
 def steps_of(run_id: UUID, workspace: UUID, rooms: Rooms) -> dict[str, JsonObject]:

@@ -239,6 +239,14 @@ select pg_advisory_xact_lock_shared(hashtextextended(:workspace_id::uuid::text, 
 -- Sent just before pause_scope and resume_scope: waits for the runs that are being started.
 select pg_advisory_xact_lock(hashtextextended(:workspace_id::uuid::text, 0)) is null as is_locked;
 
+-- name: tell_refused_member
+-- For the audit, sent just after lock_pauses: who wanted something of the whole workspace that their role does not allow.
+insert into tiktok_outbox (workspace_id, subject_id, seq, kind, payload)
+select :workspace_id::uuid, :workspace_id::uuid, coalesce(max(seq), 0) + 1, :kind::text,
+       jsonb_build_object('by', :by::text, 'asked', :asked::text, 'refused_as', 'forbidden', 'reason', :reason::text)
+  from tiktok_outbox where subject_id = :workspace_id::uuid
+returning seq;
+
 -- name: pause_scope
 -- Pauses a workflow, or the whole workspace: its runs, but those that are paused already, and those yet to start.
 with scope as (

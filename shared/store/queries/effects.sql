@@ -222,10 +222,25 @@ with run as (
 select id, attempt, status from effect;
 
 -- name: effect_to_resolve
-select e.idempotency_key, e.run_id, e.status, r.status as run_status, r.cancel_requested_at is not null as is_cancelled
+-- With the role that may decide at the gate which released it.
+select e.idempotency_key, e.run_id, e.status, r.status as run_status, r.cancel_requested_at is not null as is_cancelled,
+       coalesce(g.role, 'owner') as role
   from tiktok_effects e
   join tiktok_workflow_runs r on r.workspace_id = e.workspace_id and r.id = e.run_id
+  left join tiktok_gates g on g.workspace_id = e.workspace_id and g.id = e.gate_id
  where e.id = :effect_id::uuid;
+
+-- name: tell_refused_resolution
+-- For the audit: who wanted to say what of an effect, and why that was refused. Nothing else changes.
+with run as (
+    update tiktok_workflow_runs set version = version + 1 where id = :run_id::uuid returning workspace_id, id, version
+)
+insert into tiktok_outbox (workspace_id, subject_id, seq, kind, payload)
+select workspace_id, id, version, 'effect.resolution_refused',
+       jsonb_build_object('effect_id', :effect_id::uuid, 'by', :by::text, 'asked', :asked::text,
+                          'refused_as', 'forbidden', 'reason', :reason::text)
+  from run
+returning seq;
 
 -- name: effect_by_id
 select id, run_id, step_id, kind, key, title, payload, digest, amount_usd, released_usd, gate_id, status, attempt,
