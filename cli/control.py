@@ -9,6 +9,7 @@ import click
 from cli import show
 from cli.client import Api
 from cli.options import RUNS, as_json, print_json, run_argument, stated
+from cli.prompts import changed_prompts, named_place
 from cli.reach import reachable_api, stack_stays
 from cli.start import named_field
 from cli.table import plain, table
@@ -111,22 +112,48 @@ def _follow(api: Api, started: JsonObject, as_json: bool) -> None:
 
 @click.command()
 @run_argument
-@click.option("--from", "from_step", required=True, metavar="STEP", help="The first step to do again.")
+@click.option(
+    "--from", "begin", required=True, metavar="STEP[:CALL]", help="The first step to do again, or a call of it."
+)
 @click.option("--field", "fields", multiple=True, metavar="NAME=VALUE", help="A field of the brief to change.")
 @click.option("--option", "options", multiple=True, metavar="STEP.NAME=VALUE", help="An option of a step to change.")
+@click.option(
+    "--prompt", "prompts", multiple=True, metavar="STEP[:CALL]=TEXT|@FILE", help="The prompt to ask with instead."
+)
+@click.option(
+    "--prompt-append",
+    "appended",
+    multiple=True,
+    metavar="STEP[:CALL]=TEXT|@FILE",
+    help="What to add to it.",
+)
 @fresh_option
 @as_json
 def fork(
-    run_id: UUID, from_step: str, fields: tuple[str, ...], options: tuple[str, ...], fresh: bool, as_json: bool
+    run_id: UUID,
+    begin: str,
+    fields: tuple[str, ...],
+    options: tuple[str, ...],
+    prompts: tuple[str, ...],
+    appended: tuple[str, ...],
+    fresh: bool,
+    as_json: bool,
 ) -> None:
-    """Do a part of a run again with another brief or other options, as a new run."""
+    """Do a part of a run again with another brief, other options or other prompts, as a new run.
+
+    A CALL is one of those that `army trace` lists, by its label; the second of a label is label#2. Calls before it are
+    answered by the run's journal, for nothing.
+    """
+    from_step, from_call = named_place(begin)
     body: JsonObject = {"from_step": from_step, "fresh": fresh}
     changed = dict(named_field(given) for given in fields)
     own = {name: value for name, value in changed.items() if name in BRIEF_FIELDS}
     others = {name: value for name, value in changed.items() if name not in BRIEF_FIELDS}
     brief = {**own, **({"fields": others} if others else {})}
     with reachable_api() as api:
-        asked = {**body, **stated(brief=brief or None, options=_options(options) or None)}
+        changes = {"options": _options(options), "prompts": changed_prompts(prompts, appended, begin)}
+        given = {name: change for name, change in changes.items() if change}
+        asked = {**body, **stated(brief=brief or None, from_call=from_call), **given}
         _follow(api, api.post(f"{RUNS}/{run_id}/fork", asked), as_json)
 
 

@@ -166,6 +166,9 @@ def show_trace(agent_run: JsonObject, calls: Sequence[JsonObject], *, whole: boo
         table(title, columns, rows, numbers=numbers, prose=("error",), spare=("idx", "tokens in", "tokens out", "kind"))
     else:
         line(f"[bold]{escape(plain(title))}[/bold]\nno call was made\n")
+    for call in calls:
+        if call["note"]:
+            line(f"note      {call['idx']} {escape(plain(call['label']))}: {escape(plain(call['note']))}")
     _show_error(agent_run)
     if whole:
         for call in calls:

@@ -151,7 +151,7 @@ def resume(call: Call) -> Answer:
 
 @door.route("POST", "/api/dashboard/workflows/runs/<run_id>/restart", caller=from_user, body=Restart)
 def restart(call: Call) -> Answer:
-    again = Again("restart", call.id_named("run_id"), call.body.from_step, call.body.fresh)
+    again = Again("restart", call.id_named("run_id"), call.body.from_step, is_fresh=call.body.fresh)
     return _run_answer(repeating.repeat_run(again, _caller(call), call.rooms))
 
 
@@ -165,7 +165,16 @@ def redrive(call: Call) -> Answer:
 def fork(call: Call) -> Answer:
     asked: NewFork = call.body
     run_id, changes = call.id_named("run_id"), asked.brief.changes()
-    again = Again("fork", run_id, asked.from_step, asked.fresh, brief=changes, options=asked.options)
+    again = Again(
+        "fork",
+        run_id,
+        asked.from_step,
+        asked.from_call,
+        asked.fresh,
+        brief=changes,
+        options=asked.options,
+        prompts=asked.prompts,
+    )
     return _run_answer(repeating.repeat_run(again, _caller(call), call.rooms))
 
 
@@ -173,7 +182,7 @@ def fork(call: Call) -> Answer:
 def redrive_estimate(call: Call) -> Answer:
     """What it may cost, in US dollars. Starts nothing."""
     kind: Kind = "redrive" if call.query.from_step is None else "restart"
-    again = Again(kind, call.id_named("run_id"), call.query.from_step, call.query.fresh)
+    again = Again(kind, call.id_named("run_id"), call.query.from_step, is_fresh=call.query.fresh)
     return Answer(estimate(call.workspace_id, again, call.rooms))
 
 

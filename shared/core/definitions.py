@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from shared.core.canonical import JsonObject, digest_of
 from shared.core.conditions import Join
+from shared.core.prompts import MOST_CHANGES, CallKey, PromptChange
 
 APPROVAL_NODE = "approval_gate"
 SYNTHESIS_NODE = "synthesis"
@@ -17,7 +18,7 @@ SENTINELS = frozenset({APPROVAL_NODE, SYNTHESIS_NODE})
 WORKFLOW_NODE = "workflow"
 FLOW_FIELDS = (
     *("when", "join", "on_failure", "for_each", "max_parallel", "workflow"),
-    *("retry", "timeout_s", "budget_usd", "model"),
+    *("retry", "timeout_s", "budget_usd", "model", "prompts"),
 )
 MOST_PARALLEL = 1000
 LONGEST_TIMEOUT_S = 366 * 86_400.0
@@ -50,7 +51,8 @@ class WorkflowStepDef(BaseModel):
     `when` is a condition (`conditions.py`); `join` says which ends of the steps before it let it begin, `on_failure`
     what its own failure does to the run. `for_each` is a path to a list: the step is done once for each item,
     `max_parallel` at a time. `workflow` is the slug that a step of agent `workflow` runs. `timeout_s` counts from when
-    the step first began, over all its attempts.
+    the step first began, over all its attempts. `prompts` changes what its model calls are told: by label,
+    `label#2` for the second of that label, or `*` for every call.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -72,8 +74,8 @@ class WorkflowStepDef(BaseModel):
     retry: RetryPolicy | None = None
     timeout_s: Annotated[float, Field(gt=0, le=LONGEST_TIMEOUT_S)] | None = None
     budget_usd: Annotated[Decimal, Field(gt=0, max_digits=14, decimal_places=8)] | None = None
-
     model: Annotated[str, Field(min_length=1, max_length=100)] | None = None
+    prompts: Annotated[dict[CallKey, PromptChange], Field(max_length=MOST_CHANGES)] = {}
 
     def to_jsonb(self) -> JsonObject:
         """The step as it is stored. A field of the flow that is left out is not written, so that a definition that does

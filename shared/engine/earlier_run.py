@@ -12,6 +12,7 @@ from shared.core.canonical import Json, JsonObject
 from shared.core.definitions import APPROVAL_NODE, WorkflowDef
 from shared.core.graph import successors_of
 from shared.core.money import ZERO, usd
+from shared.core.prompts import PromptChange
 from shared.core.status import RunStatus, StepStatus
 from shared.engine.read_run import no_run, shown
 from shared.engine.rooms import Rooms
@@ -27,16 +28,24 @@ MOST_REMEMBERED = 8  # earlier runs whose journals are asked, the nearest ones
 class Again:
     """What to do again of a run. Without `from_step`: what did not succeed.
 
-    `is_fresh` makes every call anew, also those that the journal has the answer to. `brief` changes fields of the brief
-    (None takes one out), `options` those of steps, by the step's key.
+    `is_fresh` makes every call anew, also those that the journal has the answer to; `from_call` those of `from_step`
+    from this one on. `brief` changes fields of the brief (None takes one out), `options` those of steps, by the step's
+    key, and `prompts` those of their calls.
     """
 
     kind: Kind
     run_id: UUID
     from_step: str | None = None
+    from_call: str | None = None
     is_fresh: bool = False
     brief: Mapping[str, Json] = field(default_factory=dict)
     options: Mapping[str, JsonObject] = field(default_factory=dict)
+    prompts: Mapping[str, Mapping[str, PromptChange]] = field(default_factory=dict)
+
+    @property
+    def from_place(self) -> str | None:
+        """The step to begin at, or the call of it."""
+        return self.from_step if self.from_call is None else f"{self.from_step}:{self.from_call}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,22 +129,35 @@ def fork_of(earlier: EarlierRun, again: Again, rerun: set[str]) -> Fork:
             agent_run_id=step.agent_run_id,
             output=step.output_jsonb,
             is_taken=key not in rerun,
-            remembered=remembered_by(step, again) if key in rerun else _memory(step),
+            remembered=remembered_by(step, again) if key in rerun else memory_of(step),
+            ask_from=_asked_from(step, again) if key in rerun else None,
         )
         for key, step in earlier.steps.items()
     }
-    at_steps = (again.from_step,) if again.from_step else tuple(frontier)
+    at_steps = (again.from_place,) if again.from_place else tuple(frontier)
     return Fork(again.kind, earlier.row.id, at_steps, again.is_fresh, steps)
 
 
 def remembered_by(step: Any, again: Again) -> tuple[UUID, ...]:
-    """The steps whose journals may answer the calls of this one when it is done again: none for one that changed."""
+    """The steps whose journals may answer the calls of this one when it is done again: none for one that changed, but
+    for what comes before the call to begin at, or beside a changed prompt."""
+    is_cut = again.from_call is not None and step.key == again.from_step
     is_changed = bool(again.brief) or step.key in again.options
-    return () if again.is_fresh or is_changed else _memory(step)
+    return () if again.is_fresh or (is_changed and not is_cut) else memory_of(step)
 
 
-def _memory(step: Any) -> tuple[UUID, ...]:
-    return (step.id, *(step.earlier_steps or ()))[:MOST_REMEMBERED]
+def memory_of(step: Any) -> tuple[UUID, ...]:
+    """The step and those that it had done again, nearest first. One that was to ask anew from a call on, and has begun,
+    has of the earlier ones all that it was to have."""
+    has_begun = step.ask_from is not None and step.attempt > 0
+    return (step.id, *(() if has_begun else step.earlier_steps or ()))[:MOST_REMEMBERED]
+
+
+def _asked_from(step: Any, again: Again) -> str | None:
+    """The call from which on the step is to ask anew."""
+    if step.key == again.from_step and again.from_call is not None:
+        return again.from_call
+    return step.ask_from if step.attempt == 0 and not again.is_fresh else None
 
 
 def estimate(workspace_id: UUID, again: Again, rooms: Rooms) -> JsonObject:
@@ -168,7 +190,7 @@ def _costs(
     workspace_id: UUID, earlier: EarlierRun, rerun: set[str], rooms: Rooms
 ) -> tuple[dict[UUID, Decimal], dict[str, Decimal]]:
     """What is remembered, by step id, and what is usual, by step key."""
-    ids = [str(one) for step in _in(earlier, rerun) for one in _memory(step)]
+    ids = [str(one) for step in _in(earlier, rerun) for one in memory_of(step)]
     remembered, usual = rooms.store.move_all(
         workspace_id,
         [("costs_remembered", {"step_ids": as_jsonb(ids)}), ("usual_costs", {"slug": earlier.row.workflow_slug})],

@@ -25,12 +25,13 @@ from shared.engine.earlier_run import (
     fork_of,
     read_earlier,
 )
+from shared.engine.named_calls import check_calls
 from shared.engine.read_run import shown
 from shared.engine.rooms import Rooms
 from shared.engine.start_run import RunRequest, StartedRun, start_run
 from shared.engine.take_brief import Caller, check_subject
 from shared.errors import ConflictError, InvalidInputError
-from shared.workflows.check import OWN_FIELDS, check_brief, check_definition
+from shared.workflows.check import OWN_FIELDS, check_brief, parse_definition
 
 MOST_REDRIVEN = 100  # runs by one request
 
@@ -41,10 +42,12 @@ def repeat_run(again: Again, caller: Caller, rooms: Rooms) -> StartedRun:
     earlier = read_earlier(caller.workspace_id, again.run_id, rooms)
     check_may_repeat(earlier, again)
     rerun = done_again(earlier, again)
+    check_changed_steps(earlier, again, rerun)
+    check_calls(caller.workspace_id, earlier, again, rooms)
     if not rerun:
         raise ConflictError(f"run {again.run_id}: every step succeeded; name the step to begin from")
     brief = _changed_brief(earlier.row.brief_jsonb, again)
-    definition = _changed_definition(earlier, again, rerun)
+    definition = _changed_definition(earlier.definition, again)
     if again.brief:
         _check_brief(definition, brief, again, caller, rooms)
     row = earlier.row
@@ -78,29 +81,35 @@ def _changed_brief(brief: JsonObject, again: Again) -> JsonObject:
     return {name: value for name, value in {**brief, **again.brief}.items() if value is not None}
 
 
-def _changed_definition(earlier: EarlierRun, again: Again, rerun: set[str]) -> WorkflowDef:
-    """The pinned definition, with the options of some steps changed. Only a step that is done again may change."""
-    if not again.options:
-        return earlier.definition
-    for key in again.options:
-        if key not in earlier.steps:
-            raise InvalidInputError(f"options.{key}", "is no step of this run")
-        if key not in rerun:
-            raise InvalidInputError(f"options.{key}", "is taken over, not done again; fork from it or from before it")
-    definition = earlier.definition
-    steps = tuple(_changed_step(step, again.options.get(step.key, {})) for step in definition.steps)
-    changed = definition.model_copy(update={"steps": steps})
-    check_definition(changed)
-    return changed
+def check_changed_steps(earlier: EarlierRun, again: Again, rerun: set[str]) -> None:
+    """Only a step of the run that is done again may change. Raises `InvalidInputError`."""
+    for field, keys in (("options", again.options), ("prompts", again.prompts)):
+        for key in keys:
+            if key not in earlier.steps:
+                raise InvalidInputError(f"{field}.{key}", "is no step of this run")
+            if key not in rerun:
+                told = "is taken over, not done again; fork from it or from before it"
+                raise InvalidInputError(f"{field}.{key}", told)
 
 
-def _changed_step(step: WorkflowStepDef, changes: Mapping[str, Any]) -> WorkflowStepDef:
-    """The step with other options; `model` is the step's own, where its agent has no option of that name."""
+def _changed_definition(definition: WorkflowDef, again: Again) -> WorkflowDef:
+    """The pinned definition, with the options and prompts of some steps changed."""
+    if not again.options and not again.prompts:
+        return definition
+    changed = definition.model_copy(update={"steps": tuple(_changed_step(step, again) for step in definition.steps)})
+    return parse_definition(changed.to_dag_jsonb())
+
+
+def _changed_step(step: WorkflowStepDef, again: Again) -> WorkflowStepDef:
+    """The step with other options; `model` is the step's own, where its agent has no option of that name. A changed
+    prompt takes the place of one that was changed before."""
+    changes = again.options.get(step.key, {})
     agent = AGENT_REGISTRY.get(step.agent_name)
     own: set[str] = set() if agent is None or "model" in agent.Input.model_fields else {"model"}
     update: dict[str, Any] = {name: value for name, value in changes.items() if name in own}
     options = {name: value for name, value in changes.items() if name not in own}
-    return step.model_copy(update={**update, "options": _merged(step.options, options)})
+    prompts = {**step.prompts, **again.prompts.get(step.key, {})}
+    return step.model_copy(update={**update, "options": _merged(step.options, options), "prompts": prompts})
 
 
 def _merged(options: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

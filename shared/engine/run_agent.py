@@ -14,6 +14,7 @@ from shared.agents.synthesis import SynthesisAgent
 from shared.config import Settings
 from shared.core.canonical import JsonObject
 from shared.core.definitions import SYNTHESIS_NODE
+from shared.core.prompts import CallName, PromptChange
 from shared.core.status import TriggerType
 from shared.engine.attempt import Attempt
 from shared.engine.leases import KEEPER, Lease
@@ -150,7 +151,10 @@ def _journal(attempt: Attempt, step: Any, times: Times, rooms: Rooms) -> Journal
         deadline=attempt.started + times.limit_s,
         yield_at=None if yield_after_s is None else attempt.started + yield_after_s,
     )
-    journal.model = step.definition.get("model")
+    own = step.definition
+    journal.model = own.get("model")
+    journal.prompts = {name: PromptChange.model_validate(change) for name, change in own.get("prompts", {}).items()}
+    journal.ask_from = CallName.parse(own["ask_from"]) if "ask_from" in own else None
     return journal
 
 

@@ -28,7 +28,8 @@ from shared.store.session import Step
 class EarlierStep:
     """A step of the run that this one was forked from. `is_taken`: its output is taken over, it is not done again.
 
-    `remembered` are the steps whose journals may answer the calls of this one, nearest first.
+    `remembered` are the steps whose journals may answer the calls of this one, nearest first: those before the call
+    `ask_from`, if one is named.
     """
 
     step_id: UUID
@@ -36,6 +37,7 @@ class EarlierStep:
     output: Json
     is_taken: bool
     remembered: tuple[UUID, ...]
+    ask_from: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +185,7 @@ def step_rows(definition: WorkflowDef, fork: Fork | None = None) -> list[JsonObj
             "key": key,
             "agent_name": by_key[key].agent_name,
             "label": by_key[key].title,
-            "definition": _own_part(by_key[key], ids),
+            "definition": {**_own_part(by_key[key], ids), **_asked_from(earlier.get(key))},
             "depends_on": depends_on[key],
             "successors": [ids[name] for name in after[key]],
             "sources": [ids[name] for name in sources_of(by_key[key], keys)],
@@ -192,6 +194,11 @@ def step_rows(definition: WorkflowDef, fork: Fork | None = None) -> list[JsonObj
         }
         for idx, key in enumerate(execution_order(depends_on))
     ]
+
+
+def _asked_from(step: EarlierStep | None) -> JsonObject:
+    """Of the run, not of its definition: a redrive of it need not ask anew what this one was answered."""
+    return {} if step is None or step.ask_from is None else {"ask_from": step.ask_from}
 
 
 def _from_earlier(step: EarlierStep) -> JsonObject:

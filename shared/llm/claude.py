@@ -18,6 +18,7 @@ from shared.llm.answer import Misfit, blocks_of, fitted, refuse_unfinished, text
 from shared.llm.asking import CallNames, ask
 from shared.llm.lint import warn_once
 from shared.llm.prices import UNKNOWN
+from shared.llm.prompt import UNTRUSTED_NOTE
 from shared.llm.request import ModelRequest, Tool, build_request
 from shared.llm.result import ClaudeResult
 from shared.llm.schema import schema_of
@@ -50,10 +51,10 @@ async def call_claude_cached(  # noqa: PLR0913 (every one by keyword, most with 
 
     `system_stable` must be the same bytes every time (it is cached for `cache_ttl`); what changes goes into
     `user_message`: a text, content blocks, or the messages of a conversation. `model` is `haiku`, `sonnet`, `opus`
-    or an id; a step whose definition names a model asks that one instead. With an `output_model` the answer is asked
-    for by schema, checked, and comes back as `parsed`; one that does not fit is sent back once for correction, as a
-    call of its own. With `tools` the caller runs the loop: it finds `tool_use` blocks in `blocks`. `timeout_s` holds
-    for each try. `is_synthesis` and `workflow_slug` choose the words of mock mode.
+    or an id; a step whose definition names a model, or changes the prompt, asks that. With an `output_model` the answer
+    is asked for by schema, checked, and comes back as `parsed`; one that does not fit is sent back once for correction,
+    as a call of its own. With `tools` the caller runs the loop: it finds `tool_use` blocks in `blocks`. `timeout_s`
+    holds for each try. `is_synthesis` and `workflow_slug` choose the words of mock mode.
 
     Raises InvalidInputError (an argument), ModelRefusedError (declined, or cut off where an object was asked for),
     ModelRequestError (the API refused the request), ModelBusyError (try the step later), OutputInvalidError (no
@@ -61,8 +62,9 @@ async def call_claude_cached(  # noqa: PLR0913 (every one by keyword, most with 
     """
     if timeout_s <= 0:
         raise InvalidInputError("timeout_s", f"{timeout_s} must be greater than 0")
+    agent = current_agent_name.get() or label or "claude"
     request = build_request(
-        system=system_stable,
+        system=_told_system(system_stable, label or agent),
         user_message=user_message,
         model=_asked_model(model),
         max_tokens=max_tokens,
@@ -71,7 +73,6 @@ async def call_claude_cached(  # noqa: PLR0913 (every one by keyword, most with 
         effort=effort,
         cache_ttl=cache_ttl,
     )
-    agent = current_agent_name.get() or label or "claude"
     warn_once(agent, request.system, request.model)
     names = CallNames(agent, label or agent, is_synthesis, workflow_slug)
     answer = await ask(request, names, names.label, timeout_s)
@@ -85,6 +86,17 @@ async def call_claude_cached(  # noqa: PLR0913 (every one by keyword, most with 
 def _asked_model(named: str) -> str:
     journal = current_journal()
     return named if journal is None or journal.model is None else journal.model
+
+
+def _told_system(given: str, label: str) -> str:
+    """What the step's definition says instead, or besides. That strangers' words are data is said in any case."""
+    journal = current_journal()
+    change = None if journal is None else journal.prompt_change(label)
+    if change is None:
+        return given
+    changed = change.applied_to(given)
+    is_lost = UNTRUSTED_NOTE in given and UNTRUSTED_NOTE not in changed
+    return f"{changed}\n\n{UNTRUSTED_NOTE}" if is_lost else changed
 
 
 async def _checked(

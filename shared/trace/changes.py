@@ -1,4 +1,4 @@
-"""A call that an earlier attempt asked otherwise: no error of the engine, but a difference that a person can read."""
+"""A call that was asked otherwise before, in an earlier attempt or run: a difference that a person can read."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def told_change(before: Mapping[str, str], after: Mapping[str, str]) -> str:
     """What differs, as one line: each changed part with the text around its first difference."""
     changed = [name for name in after if before.get(name) != after[name]]
     if not changed:
-        return "asked differently in an earlier attempt: its parameters have changed since"
+        return "asked differently before: its parameters have changed since"
     shown = "; ".join(f"{name}: {_shown(before.get(name, ''), after[name])}" for name in changed)
-    return f"asked differently in an earlier attempt; {shown}"
+    return f"asked differently before; {shown}"
 
 
 def _shown(before: str, after: str) -> str:

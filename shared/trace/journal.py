@@ -22,6 +22,7 @@ from uuid import UUID
 from shared.core.canonical import Json
 from shared.core.ids import new_id
 from shared.core.money import ZERO
+from shared.core.prompts import CallName, PromptChange, change_for
 from shared.core.proposals import ProposedEffect
 from shared.core.status import CallKind, CallOutcome
 from shared.errors import (
@@ -64,12 +65,14 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """A row of an earlier attempt of the same step. `answer` is None if it was started and never finished."""
+    """A row of an earlier attempt of the same step, or `of_earlier_run`. `answer` is None if it was started and never
+    finished."""
 
     id: UUID
     agent_run_id: UUID
     answer: Answer | None
     asked: Asked | None = None
+    of_earlier_run: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +137,9 @@ class Journal:
         self._deadline, self._yield_at = deadline, yield_at
         self.gained = 0
         self.model: str | None = None  # asked in place of the one that the agent names
+        self.prompts: Mapping[str, PromptChange] = {}
+        self.ask_from: CallName | None = None  # from this call on, no earlier run answers
+        self._asks_anew = False
         self._under_way: set[asyncio.Task[Any]] = set()
         self.proposed: dict[str, ProposedEffect] = {}
 
@@ -147,8 +153,10 @@ class Journal:
         occurrence = self._seen[digest]
         self._seen[digest] += 1
         row = self._row(call, digest, occurrence)
-        change = self._change(call, (digest, occurrence))
-        known = self._remembered.get((digest, occurrence))
+        place = self._places[(call.kind, call.label)]
+        self._places[(call.kind, call.label)] += 1
+        change = self._change(call, place, (digest, occurrence))
+        known = self._known(call.label, place, (digest, occurrence))
         if known is not None and known.answer is None:
             known = self._store.doubt(known)
         if known is not None and known.answer is not None:
@@ -157,10 +165,19 @@ class Journal:
             return reused
         return await self._make(row, act if change is None else _noting(act, change))
 
-    def _change(self, call: Call, asked: tuple[str, int]) -> str | None:
-        """How this call differs from the one that an earlier attempt made in its place; None if there is none."""
-        place = self._places[(call.kind, call.label)]
-        self._places[(call.kind, call.label)] += 1
+    def prompt_change(self, label: str) -> PromptChange | None:
+        """What is to be told otherwise by the model call of this label that is about to be made."""
+        return change_for(self.prompts, label, self._places[(CallKind.LLM, label)]) if self.prompts else None
+
+    def _known(self, label: str, place: int, asked: tuple[str, int]) -> Remembered | None:
+        """What is remembered of this call; nothing of an earlier run from the call on that is to be made anew."""
+        anew = self.ask_from
+        self._asks_anew = self._asks_anew or (anew is not None and (anew.label, anew.place) == (label, place))
+        known = self._remembered.get(asked)
+        return None if known is not None and known.of_earlier_run and self._asks_anew else known
+
+    def _change(self, call: Call, place: int, asked: tuple[str, int]) -> str | None:
+        """How this call differs from the one that was made before in its place; None if there is none."""
         before = self._asked.get((call.kind, call.label, place))
         return None if before is None or asked in self._remembered else told_change(before, parts_of(call))
 

@@ -142,7 +142,8 @@ class StepRecorder:
         """
         found = self._rows("remembered_calls", run_id=run_id, step_id=self._fence["step_id"])
         for step_id in earlier_steps:
-            found = {**self._rows("calls_of_earlier_step", step_id=step_id), **found}
+            earlier = self._rows("calls_of_earlier_step", step_id=step_id)
+            found = {**{asked: replace(row, of_earlier_run=True) for asked, row in earlier.items()}, **found}
         return found
 
     def _rows(self, query: str, **values: UUID) -> dict[tuple[str, int], Remembered]:

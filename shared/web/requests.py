@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 from shared.agents.asking import MOST_BRAND_TERMS, MOST_BRAND_TEXT
 from shared.core.definitions import WorkflowDef
 from shared.core.inputs import BRIEF
+from shared.core.prompts import MOST_CHANGES, CallKey, PromptChange
 from shared.core.status import RunStatus
 from shared.errors import InvalidInputError
 from shared.providers.handles import normal_handle
@@ -194,18 +195,26 @@ class BriefChanges(Request):
         return {**self.fields, **own}
 
 
+Prompts = Annotated[dict[CallKey, PromptChange], Field(min_length=1, max_length=MOST_CHANGES)]
+
+
 class NewFork(Request):
-    """`POST …/runs/{id}/fork`: from a step on, with another brief, or with other options of steps."""
+    """`POST …/runs/{id}/fork`: from a step or a call of it on, with another brief, other options of steps, or other
+    prompts of their calls (by label, `label#2`, or `*`)."""
 
     from_step: StepKey
+    from_call: CallKey | None = None
     brief: BriefChanges = BriefChanges()
     options: Annotated[dict[StepKey, Options], Field(max_length=100)] = {}
+    prompts: Annotated[dict[StepKey, Prompts], Field(max_length=100)] = {}
     fresh: bool = False
 
     @model_validator(mode="after")
     def _changes_something(self) -> NewFork:
-        if not self.brief.changes() and not any(self.options.values()):
-            raise InvalidInputError("brief", "must change something, or options must; to do the same again, restart")
+        changes = (self.brief.changes(), any(self.options.values()), self.prompts, self.from_call)
+        if not any(changes):
+            told = "must change something, or options or prompts must; to do the same again, restart"
+            raise InvalidInputError("brief", told)
         return self
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from shared.agents.catalog import SPECS
 from shared.agents.registry import AGENT_REGISTRY
 from shared.core.conditions import Named, named_in
 from shared.core.definitions import (
@@ -59,11 +60,24 @@ def check_flow(step: WorkflowStepDef, before: Before) -> None:
     _check_when(step, before)
     _check_for_each(step, before)
     _check_workflow(step, before)
+    _check_prompts(step)
     if step.model is not None:
         try:
             check_model(step.model)
         except InvalidInputError as wrong:
             raise InvalidDefinitionError(step.key, "model", wrong.problem) from wrong
+
+
+def _check_prompts(step: WorkflowStepDef) -> None:
+    if step.prompts and not asks_a_model(step.agent_name):
+        raise InvalidDefinitionError(step.key, "prompts", f"{step.agent_name} asks no model")
+
+
+def asks_a_model(agent_name: str) -> bool:
+    """Whether steps of this agent may ask a model. A step that runs a workflow does not: the steps of its run do."""
+    if agent_name in SPECS:
+        return SPECS[agent_name].typical_model is not None
+    return agent_name not in (APPROVAL_NODE, WORKFLOW_NODE)
 
 
 def _check_retry(step: WorkflowStepDef) -> None:

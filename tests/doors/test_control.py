@@ -190,9 +190,36 @@ def test_a_fork_has_its_own_brief(person: Person) -> None:
     assert run_of(person, run_id) == old
 
 
+def test_a_fork_asks_one_call_with_another_prompt(person: Person) -> None:
+    """From the step that wrote the report: everything before is taken over, its call is asked with the new words, and
+    its row in the trace says what has changed."""
+    run_id = person.ended_run()
+    prompts = {"synthesis": {"report": {"replace": "Write the report as one paragraph."}}}
+
+    answer = person.post(f"{RUNS}/{run_id}/fork", {"from_step": "synthesis", "from_call": "report", "prompts": prompts})
+    person.deliver()
+
+    assert answer.status_code == 202, answer.text
+    new = run_of(person, told(answer)["workflow_run_id"])
+    assert (new["status"], new["forked_at_steps"]) == ("succeeded", ["synthesis:report"])
+    (agent_run,) = [one["agent_run_id"] for one in new["steps"] if one["key"] == "synthesis"]
+    calls = told(person.get(f"/api/dashboard/agent-runs/{agent_run}/steps"))["steps"]
+    (call,) = [one for one in calls if one["kind"] == "llm_call"]
+    assert call["outcome"] == "paid"
+    assert call["system_prompt"].startswith("Write the report as one paragraph.")
+    assert "is now “Write the report as one paragraph." in call["note"]
+
+
 @pytest.mark.parametrize(
     ("action", "body", "field"),
     [
+        ("fork", {"from_step": "read", "from_call": "nothing"}, "from_call"),
+        ("fork", {"from_step": "read", "from_call": ""}, "from_call"),
+        ("fork", {"from_step": "read", "prompts": {"read": {}}}, "prompts.read"),
+        ("fork", {"from_step": "read", "prompts": {"read": {"*": {}}}}, "prompts.read.*"),
+        ("fork", {"from_step": "read", "prompts": {"read": {"*": {"replace": "\n"}}}}, "prompts.read.*.replace"),
+        ("fork", {"from_step": "read", "prompts": {"read": {"*": {"append": "x" * 20_001}}}}, "prompts.read.*.append"),
+        ("fork", {"from_step": "read", "prompts": {"nobody": {"*": {"append": "x"}}}}, "prompts.nobody"),
         ("cancel", {"reason": ""}, "reason"),
         ("cancel", {"reason": "x" * 501}, "reason"),
         ("cancel", {"why": "x"}, "why"),

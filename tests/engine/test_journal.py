@@ -348,6 +348,4 @@ def test_a_changed_prompt_reads_as_a_difference(rooms: Rooms, workspace: UUID) -
 
     (row,) = read_agent_run(workspace, second, 10, 0, rooms)["steps"]
     assert row["outcome"] == "paid"
-    assert row["note"] == (
-        "asked differently in an earlier attempt; user prompt: “Score the account.” is now “Grade the account.”"
-    )
+    assert row["note"] == ("asked differently before; user prompt: “Score the account.” is now “Grade the account.”")

@@ -79,6 +79,23 @@ def test_a_run_is_restarted_and_forked(terminal: Terminal) -> None:
     assert (brief["notes"], brief["region"]) == ("spring", "GB")
 
 
+def test_a_fork_with_another_prompt(terminal: Terminal) -> None:
+    """From a file, for the call that the fork begins at; the trace says what is asked differently."""
+    run_id = terminal.army_json("run", "profile_audit", "--handle", "@nova")["id"]
+    words = terminal.folder / "words.md"
+    words.write_text("Answer as a poem.", encoding="utf-8")
+    begin = ("fork", run_id, "--from", "synthesis:report")
+
+    forked = terminal.army_json(*begin, "--prompt", f"synthesis=@{words}")["workflow_run_id"]
+    trace = terminal.army("trace", forked, "--step", "synthesis").out
+
+    assert terminal.army_json("show", forked)["forked_at_steps"] == ["synthesis:report"]
+    assert "asked differently before; system prompt" in " ".join(trace.split())
+    assert "made no call 'poem'; it made:" in one_sentence(terminal.army("fork", run_id, "--from", "synthesis:poem"))
+    assert terminal.army(*begin, "--prompt", f"synthesis=@{words}.none").code == 2
+    assert terminal.army(*begin, "--prompt", "synthesis").code == 2
+
+
 def test_what_to_hold_is_named_once(terminal: Terminal) -> None:
     """Nothing, or two things, is a mistake of usage."""
     assert terminal.army("pause").code == 2

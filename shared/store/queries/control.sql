@@ -338,6 +338,7 @@ select r.id, r.status, r.definition_digest, w.dag_jsonb, r.brief_id, r.brief_jso
 -- The steps of a definition. What the items of a for_each step cost counts as its own; while one is at work, so is it.
 -- `has_proposed`: it, one of its items, or the step of an earlier run that it was taken over from, proposed effects.
 select s.id, s.key, s.status, s.agent_run_id, s.output_jsonb, s.taken_from, s.earlier_steps,
+       s.attempt, s.definition ->> 'ask_from' as ask_from,
        exists (select from tiktok_effects e
                  join tiktok_workflow_steps p on p.workspace_id = e.workspace_id and p.id = e.step_id
                 where e.workspace_id = s.workspace_id and e.run_id = s.workflow_run_id
@@ -354,6 +355,18 @@ select s.id, s.key, s.status, s.agent_run_id, s.output_jsonb, s.taken_from, s.ea
          join tiktok_workflow_steps i on i.workspace_id = s.workspace_id and i.id = item.id) of_items
        on s.items is not null
  where s.workflow_run_id = :run_id::uuid and s.parent_step_id is null order by s.idx;
+
+-- name: calls_to_name
+-- The calls that steps and their items made, by their labels: how many of each an agent run has at most.
+select one.label, one.is_model, max(one.calls)::int as calls
+  from (select c.label, c.kind = 'llm_call' as is_model, count(*) as calls
+          from jsonb_array_elements_text(:step_ids::jsonb) as named(id)
+          join tiktok_workflow_steps s on s.id = named.id::uuid
+         cross join unnest(s.id || case when s.items is null then '{}' else s.sources end) as own(id)
+          join tiktok_agent_runs a on a.workspace_id = s.workspace_id and a.step_id = own.id
+          join tiktok_agent_steps c on c.workspace_id = a.workspace_id and c.agent_run_id = a.id
+         group by a.id, c.label, c.kind) one
+ group by one.label, one.is_model order by one.label;
 
 -- name: costs_remembered
 -- What the answers cost that the journals of these steps (and of their items) hold, in US dollars: not paid again.
