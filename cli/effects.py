@@ -70,10 +70,19 @@ def of(run_id: UUID, as_json: bool) -> None:
 )
 @click.option("--note", required=True, help="How you know.")
 @click.option("--reference", help="What was done: the vendor's own id of it.")
+@click.option(
+    "--receipt",
+    "receipt",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="What else is known of it, such as url=https://www.tiktok.com/@brand/video/7300000000000000001.",
+)
 @as_json
-def resolve(effect_id: UUID, became: str, note: str, reference: str | None, as_json: bool) -> None:
+def resolve(
+    effect_id: UUID, became: str, note: str, reference: str | None, receipt: tuple[str, ...], as_json: bool
+) -> None:
     """Say what became of an effect that nobody could tell about (unknown)."""
-    body = {"as": became, "note": note, **stated(reference=reference)}
+    body = {"as": became, "note": note, **stated(reference=reference, receipt=_receipt(receipt) or None)}
     with reachable_api() as api:
         told = api.post(f"{EFFECTS}/{effect_id}/resolve", body)
     if as_json:
@@ -144,6 +153,17 @@ def signal(key: str, payload: str | None, as_json: bool) -> None:
         click.echo(f"sent to {plain(key)}; steps woken: {told['woken']}")
     else:
         click.echo(f"{plain(key)} was sent to before: the first signal counts")
+
+
+def _receipt(given: tuple[str, ...]) -> dict[str, object]:
+    """Values are text, but for lists and objects, which are JSON."""
+    found: dict[str, object] = {}
+    for one in given:
+        name, equals, value = one.partition("=")
+        if not equals or not name:
+            raise click.BadParameter(f"{one!r} is not NAME=VALUE", param_hint="--receipt")
+        found[name] = _payload(value) if value[:1] in ("[", "{") else value
+    return found
 
 
 def _payload(text: str | None) -> object:

@@ -114,6 +114,7 @@ def resolve(call: Call) -> Answer:
         became=asked.became,
         note=asked.note,
         reference=asked.reference,
+        receipt=asked.receipt,
         roles=call.roles,
     )
     return Answer(resolve_effect(found, call.rooms))

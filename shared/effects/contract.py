@@ -55,6 +55,10 @@ class Receipt:
     writes: tuple[Write, ...] = ()
     event: str | None = None
 
+    def shown(self) -> JsonObject:
+        """As it is kept with the effect."""
+        return {"vendor": self.vendor, "reference": self.reference, "url": self.url, "details": self.details}
+
 
 class Effect(Protocol):
     """One kind of effect.

@@ -140,10 +140,11 @@ class LaunchCampaign(_Strict):
 
 @dataclass(frozen=True, slots=True)
 class Launched:
-    """What stands at the vendor: ids of the campaign, its ad group and its ads, in their order."""
+    """What stands at the vendor: ids of the campaign, its ad group and its ads, in their order. What is below the
+    campaign is left out where a person has found no more than that."""
 
     campaign_id: str
-    adgroup_id: str
+    adgroup_id: str | None
     ad_ids: tuple[str, ...]
 
 
@@ -153,7 +154,7 @@ def receipt_of(payload: LaunchCampaign, vendor: str, name: str, budget_usd: Deci
         "id": new_id(),
         "advertiser_id": payload.advertiser_id,
         "campaign_id": launched.campaign_id,
-        "adgroup_ids": [launched.adgroup_id],
+        "adgroup_ids": [] if launched.adgroup_id is None else [launched.adgroup_id],
         "ad_ids": list(launched.ad_ids),
         "name": name,
         "objective": payload.objective,

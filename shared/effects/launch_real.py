@@ -174,7 +174,7 @@ def _in_order(plan: LaunchPlan, there: Mapping[str, Standing]) -> tuple[str, ...
 async def _switch_on(launched: Launched, api: AdsApi) -> None:
     """Ads, then their group, and the campaign last: until that one is on, nothing is shown and nothing is spent."""
     await _enabled("ad", launched.ad_ids, api)
-    await _enabled("adgroup", (launched.adgroup_id,), api)
+    await _enabled("adgroup", () if launched.adgroup_id is None else (launched.adgroup_id,), api)
     await _enabled("campaign", (launched.campaign_id,), api)
 
 

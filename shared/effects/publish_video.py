@@ -108,10 +108,11 @@ def approved_file(wanted: VideoAsset, folder: Path) -> BinaryIO:
     return file
 
 
-def receipt_of(post: PublishVideo, vendor: str, publish_id: str, post_id: str | None) -> Receipt:
+def receipt_of(post: PublishVideo, vendor: str, publish_id: str | None, post_id: str | None) -> Receipt:
     """The receipt of a published video, with its row in `tiktok_posts` (A041) and the event to tell (A042).
 
-    `post_id` is None for posts that are not public, and while TikTok has not yet said which one it is.
+    `post_id` is None for posts that are not public, and while TikTok has not yet said which one it is; `publish_id` is
+    None only where a person has found the post. One of both is known.
     """
     url = None if post_id is None else f"https://www.tiktok.com/@{post.handle}/video/{post_id}"
     told: JsonObject = {"handle": post.handle, "publish_id": publish_id, "post_id": post_id, "url": url}
@@ -127,7 +128,7 @@ def receipt_of(post: PublishVideo, vendor: str, publish_id: str, post_id: str | 
     }
     return Receipt(
         vendor=vendor,
-        reference=post_id or publish_id,
+        reference=post_id or publish_id or "",
         url=url,
         details=told,
         writes=(Write("save_post", values),),

@@ -241,19 +241,13 @@ def _wake_up(task: EffectTask, count: int, reason: str, due: Any = None) -> Effe
 
 def _settlement(task: EffectTask, claimed: Any, end: _End, rooms: Rooms) -> dict[str, Any]:
     receipt, error = end.receipt, end.error
-    shown = receipt and {
-        "vendor": receipt.vendor,
-        "reference": receipt.reference,
-        "url": receipt.url,
-        "details": receipt.details,
-    }
     told = None if error is None else clean_text(scrubbed(error.message, rooms.settings.secrets))[:MESSAGE_CHARACTERS]
     return {
         "run_id": task.run_id,
         "effect_id": task.effect_id,
         "attempt": claimed.attempt,
         "status": end.status,
-        "receipt": as_jsonb(shown),
+        "receipt": as_jsonb(None if receipt is None else receipt.shown()),
         "delay_s": end.delay_s,
         "grace_s": rooms.settings.sweep_grace_s,
         "error_class": None if error is None else getattr(error, "reason", error.code),

@@ -109,6 +109,12 @@ class Store:
         statements = [queries()[name].with_values(values) for name, values in steps]
         return self._once(self.pool(), [_in_workspace(workspace_id), *statements])[1:]
 
+    @contextmanager
+    def session(self, workspace_id: UUID) -> Iterator[Session]:
+        """A transaction that sees this workspace's rows only. Commits at the end, rolls back on an error."""
+        with _session(self.pool(), [_BEGIN, _in_workspace(workspace_id)]) as session:
+            yield session
+
     def move_unscoped(self, name: str, /, **values: Any) -> list[Row]:
         """One statement across workspaces, as the second role."""
         return self._once(self.pool(unscoped=True), [queries()[name].with_values(values)])[0]
@@ -172,7 +178,7 @@ def current_store() -> Store:
 @contextmanager
 def session_for_workspace(workspace_id: UUID) -> Iterator[Session]:
     """A transaction that sees this workspace's rows only. Commits at the end, rolls back on an error."""
-    with _session(current_store().pool(), [_BEGIN, _in_workspace(workspace_id)]) as session:
+    with current_store().session(workspace_id) as session:
         yield session
 
 

@@ -60,11 +60,13 @@ class EffectsPage(Page):
 
 
 class Resolve(Request):
-    """`POST …/effects/{id}/resolve`: what became of it, and how that is known. What was done has the vendor's id."""
+    """`POST …/effects/{id}/resolve`: what became of it, and how that is known. What was done has the vendor's id, and
+    what else its kind has (`receipt`)."""
 
     became: As = Field(alias="as")
     note: Words
     reference: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    receipt: Annotated[dict[str, Any], Field(default_factory=dict, max_length=20)]
 
     @model_validator(mode="after")
     def _done_has_a_reference(self) -> Resolve:
@@ -72,6 +74,8 @@ class Resolve(Request):
             raise InvalidInputError("reference", "is required for what was done: the vendor's own id of it")
         if self.became != "done" and self.reference is not None:
             raise InvalidInputError("reference", "belongs to what was done; leave it out")
+        if self.became != "done" and self.receipt:
+            raise InvalidInputError("receipt", "belongs to what was done; leave it out")
         return self
 
 

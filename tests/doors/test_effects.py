@@ -124,6 +124,9 @@ def test_what_a_cancelled_run_left_unknown_is_still_resolved(person: Person, ven
         ({"became": "again", "note": "n"}, "as"),
         ({"as": "again", "note": ""}, "note"),
         ({"as": "done", "note": "n", "reference": "x" * 201}, "reference"),
+        ({"as": "refused", "note": "n", "receipt": {"url": "u"}}, "receipt"),
+        ({"as": "done", "note": "n", "reference": "r", "receipt": []}, "receipt"),
+        ({"as": "done", "note": "n", "reference": "r", "receipt": {"odd": 1}}, "receipt.odd"),
     ],
 )
 def test_a_wrong_resolution_is_named(person: Person, vendor: Vendor, body: dict[str, Any], field: str) -> None:

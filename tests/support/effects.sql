@@ -7,6 +7,15 @@ select s.workspace_id, :id::uuid, s.workflow_run_id, s.id, 0, :kind::text, :key:
   from tiktok_workflow_steps s where s.workflow_run_id = :run_id::uuid
  order by s.idx limit 1;
 
+-- name: put_doubtful_effect
+-- One that was released, and about which nobody can tell.
+insert into tiktok_effects (workspace_id, id, run_id, step_id, place, kind, key, title, payload, digest, idempotency_key,
+                            amount_usd, released_usd, status, attempt, progress, released_at)
+select s.workspace_id, :id::uuid, s.workflow_run_id, s.id, 0, :kind::text, :kind::text, 'A test', :payload::jsonb, 'none',
+       :idempotency_key::text, :released_usd::numeric, :released_usd::numeric, 'unknown', 1, :progress::jsonb, now()
+  from tiktok_workflow_steps s where s.workflow_run_id = :run_id::uuid
+ order by s.idx limit 1;
+
 -- name: row_of_campaign
 select c.*, l.reserved_usd, l.settled_usd from tiktok_campaigns c left join tiktok_ledger l on l.effect_id = c.effect_id
  where c.effect_id = :effect_id::uuid;

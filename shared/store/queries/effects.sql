@@ -191,7 +191,7 @@ select id, attempt from step;
 
 -- name: resolve_effect
 -- A person says what became of an effect that nobody could tell about, or that it is to be tried again: that only while
--- its run goes on.
+-- its run goes on. What follows is told as if the engine had come to it.
 with run as (
     select workspace_id, id, version from tiktok_workflow_runs
      where id = :run_id::uuid
@@ -209,22 +209,36 @@ with run as (
       from run
      where e.workspace_id = run.workspace_id and e.id = :effect_id::uuid and e.run_id = run.id
        and e.status = 'unknown'
-    returning e.workspace_id, e.id, e.key, e.kind, e.title, e.status, e.attempt
+    returning e.workspace_id, e.id, e.key, e.kind, e.title, e.status, e.attempt, e.receipt, e.error_class,
+              e.error_message
 ), moved as (
-    update tiktok_workflow_runs r set version = r.version + 1 from effect where r.id = :run_id::uuid
+    update tiktok_workflow_runs r
+       set version = r.version + 2 + case when :event_kind::text is null then 0 else 1 end
+      from effect where r.id = :run_id::uuid
 ), told as (
     insert into tiktok_outbox (workspace_id, subject_id, seq, kind, payload)
     select run.workspace_id, run.id, run.version + 1, 'effect.resolved',
            jsonb_build_object('effect_id', effect.id, 'key', effect.key, 'effect_kind', effect.kind,
                               'title', effect.title, 'status', effect.status, 'by', :by::text, 'note', :note::text)
       from run, effect
+    union all
+    select run.workspace_id, run.id, run.version + 2, 'effect.' || effect.status,
+           jsonb_strip_nulls(jsonb_build_object(
+               'effect_id', effect.id, 'key', effect.key, 'effect_kind', effect.kind, 'title', effect.title,
+               'status', effect.status, 'attempt', effect.attempt, 'receipt', effect.receipt,
+               'error_class', effect.error_class, 'error', effect.error_message))
+      from run, effect
+    union all
+    select run.workspace_id, run.id, run.version + 3, :event_kind::text,
+           jsonb_build_object('effect_id', effect.id, 'receipt', effect.receipt)
+      from run, effect where :event_kind::text is not null
 )
 select id, attempt, status from effect;
 
 -- name: effect_to_resolve
 -- With the role that may decide at the gate which released it.
-select e.idempotency_key, e.run_id, e.status, r.status as run_status, r.cancel_requested_at is not null as is_cancelled,
-       coalesce(g.role, 'owner') as role
+select e.idempotency_key, e.run_id, e.kind, e.payload, e.progress, e.released_usd, e.status, r.status as run_status,
+       r.cancel_requested_at is not null as is_cancelled, coalesce(g.role, 'owner') as role
   from tiktok_effects e
   join tiktok_workflow_runs r on r.workspace_id = e.workspace_id and r.id = e.run_id
   left join tiktok_gates g on g.workspace_id = e.workspace_id and g.id = e.gate_id
