@@ -216,6 +216,7 @@ CREATE TABLE public.tiktok_accounts (
     as_of timestamp with time zone NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL
 );
+ALTER TABLE ONLY public.tiktok_accounts ALTER COLUMN workspace_id SET (n_distinct=1);
 ALTER TABLE ONLY public.tiktok_accounts FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_accounts OWNER TO army_owner;
 CREATE TABLE public.tiktok_agent_runs (
@@ -238,7 +239,8 @@ CREATE TABLE public.tiktok_agent_runs (
     latency_ms bigint,
     model_used text
 )
-WITH (fillfactor='70', autovacuum_analyze_scale_factor='0.05');
+WITH (fillfactor='70', autovacuum_analyze_scale_factor='1', autovacuum_vacuum_threshold='2000', autovacuum_vacuum_scale_factor='0.5', autovacuum_vacuum_insert_scale_factor='1');
+ALTER TABLE ONLY public.tiktok_agent_runs ALTER COLUMN workspace_id SET (n_distinct=1);
 ALTER TABLE ONLY public.tiktok_agent_runs FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_agent_runs OWNER TO army_owner;
 CREATE TABLE public.tiktok_agent_steps (
@@ -281,6 +283,7 @@ CREATE TABLE public.tiktok_agent_steps (
     reservation_id uuid
 )
 WITH (autovacuum_analyze_scale_factor='0.05');
+ALTER TABLE ONLY public.tiktok_agent_steps ALTER COLUMN workspace_id SET (n_distinct=1);
 ALTER TABLE ONLY public.tiktok_agent_steps FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_agent_steps OWNER TO army_owner;
 COMMENT ON COLUMN public.tiktok_agent_steps.reservation_id IS 'the ledger row that held the money for this call, if a cap applied';
@@ -300,6 +303,7 @@ CREATE TABLE public.tiktok_alerts (
     CONSTRAINT tiktok_alerts_severity_check CHECK ((severity = ANY (ARRAY['low'::text, 'medium'::text, 'high'::text]))),
     CONSTRAINT tiktok_alerts_status_check CHECK ((status = ANY (ARRAY['open'::text, 'acknowledged'::text, 'closed'::text])))
 );
+ALTER TABLE ONLY public.tiktok_alerts ALTER COLUMN workspace_id SET (n_distinct=1);
 ALTER TABLE ONLY public.tiktok_alerts FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_alerts OWNER TO army_owner;
 CREATE TABLE public.tiktok_brands (
@@ -311,6 +315,7 @@ CREATE TABLE public.tiktok_brands (
     banned_terms text[] DEFAULT '{}'::text[] NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL
 );
+ALTER TABLE ONLY public.tiktok_brands ALTER COLUMN workspace_id SET (n_distinct=1);
 ALTER TABLE ONLY public.tiktok_brands FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_brands OWNER TO army_owner;
 CREATE TABLE public.tiktok_briefs (
@@ -334,6 +339,7 @@ CREATE TABLE public.tiktok_briefs (
     CONSTRAINT tiktok_briefs_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'dispatched'::text]))),
     CONSTRAINT tiktok_briefs_target_type_check CHECK ((target_type = ANY (ARRAY['own_brand'::text, 'third_party'::text])))
 );
+ALTER TABLE ONLY public.tiktok_briefs ALTER COLUMN workspace_id SET (n_distinct=1);
 ALTER TABLE ONLY public.tiktok_briefs FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_briefs OWNER TO army_owner;
 CREATE TABLE public.tiktok_campaigns (
@@ -353,6 +359,7 @@ CREATE TABLE public.tiktok_campaigns (
     CONSTRAINT tiktok_campaigns_budget_usd_check CHECK ((budget_usd >= (0)::numeric)),
     CONSTRAINT tiktok_campaigns_status_check CHECK ((status = ANY (ARRAY['paused'::text, 'active'::text, 'ended'::text])))
 );
+ALTER TABLE ONLY public.tiktok_campaigns ALTER COLUMN workspace_id SET (n_distinct=1);
 ALTER TABLE ONLY public.tiktok_campaigns FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_campaigns OWNER TO army_owner;
 CREATE TABLE public.tiktok_caps (
@@ -366,6 +373,7 @@ CREATE TABLE public.tiktok_caps (
     CONSTRAINT tiktok_caps_cap_usd_check CHECK ((cap_usd >= (0)::numeric)),
     CONSTRAINT tiktok_caps_used_usd_check CHECK ((used_usd >= (0)::numeric))
 );
+ALTER TABLE ONLY public.tiktok_caps ALTER COLUMN workspace_id SET (n_distinct=1);
 ALTER TABLE ONLY public.tiktok_caps FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_caps OWNER TO army_owner;
 COMMENT ON COLUMN public.tiktok_caps.scope_id IS 'the id of the step, run or brief; of a day its date (UTC), and the empty text for the cap that each day begins with';
@@ -405,6 +413,7 @@ CREATE TABLE public.tiktok_effects (
     CONSTRAINT tiktok_effects_check2 CHECK (((status = ANY (ARRAY['done'::public.effect_status, 'refused'::public.effect_status])) = (completed_at IS NOT NULL))),
     CONSTRAINT tiktok_effects_check3 CHECK (((status = 'doing'::public.effect_status) = (leased_until IS NOT NULL)))
 );
+ALTER TABLE ONLY public.tiktok_effects ALTER COLUMN workspace_id SET (n_distinct=1);
 ALTER TABLE ONLY public.tiktok_effects FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_effects OWNER TO army_owner;
 COMMENT ON COLUMN public.tiktok_effects.idempotency_key IS 'the same in every attempt; it goes to the vendor';
@@ -419,6 +428,7 @@ CREATE TABLE public.tiktok_gate_revisions (
     revised_by text NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL
 );
+ALTER TABLE ONLY public.tiktok_gate_revisions ALTER COLUMN workspace_id SET (n_distinct=1);
 ALTER TABLE ONLY public.tiktok_gate_revisions FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_gate_revisions OWNER TO army_owner;
 CREATE TABLE public.tiktok_gates (
@@ -455,6 +465,7 @@ CREATE TABLE public.tiktok_gates (
     CONSTRAINT tiktok_gates_remind_every_s_check CHECK ((remind_every_s > 0)),
     CONSTRAINT tiktok_gates_up_to_usd_check CHECK ((up_to_usd >= (0)::numeric))
 );
+ALTER TABLE ONLY public.tiktok_gates ALTER COLUMN workspace_id SET (n_distinct=1);
 ALTER TABLE ONLY public.tiktok_gates FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_gates OWNER TO army_owner;
 COMMENT ON COLUMN public.tiktok_gates.role IS 'who may decide: any_workspace_member, or a role of the token';
@@ -480,6 +491,7 @@ CREATE TABLE public.tiktok_ledger (
     CONSTRAINT tiktok_ledger_reserved_usd_check CHECK ((reserved_usd >= (0)::numeric)),
     CONSTRAINT tiktok_ledger_settled_usd_check CHECK ((settled_usd >= (0)::numeric))
 );
+ALTER TABLE ONLY public.tiktok_ledger ALTER COLUMN workspace_id SET (n_distinct=1);
 ALTER TABLE ONLY public.tiktok_ledger FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_ledger OWNER TO army_owner;
 COMMENT ON TABLE public.tiktok_ledger IS 'one row per reservation; settled_usd is what it came to, null while it is open';
@@ -496,6 +508,7 @@ CREATE TABLE public.tiktok_messages (
     body text NOT NULL,
     sent_at timestamp with time zone DEFAULT now() NOT NULL
 );
+ALTER TABLE ONLY public.tiktok_messages ALTER COLUMN workspace_id SET (n_distinct=1);
 ALTER TABLE ONLY public.tiktok_messages FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_messages OWNER TO army_owner;
 CREATE TABLE public.tiktok_metrics (
@@ -507,6 +520,7 @@ CREATE TABLE public.tiktok_metrics (
     "values" jsonb NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL
 );
+ALTER TABLE ONLY public.tiktok_metrics ALTER COLUMN workspace_id SET (n_distinct=1);
 ALTER TABLE ONLY public.tiktok_metrics FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_metrics OWNER TO army_owner;
 CREATE TABLE public.tiktok_outbox (
@@ -516,7 +530,9 @@ CREATE TABLE public.tiktok_outbox (
     kind text NOT NULL,
     payload jsonb DEFAULT '{}'::jsonb NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL
-);
+)
+WITH (autovacuum_analyze_scale_factor='1', autovacuum_vacuum_insert_scale_factor='1');
+ALTER TABLE ONLY public.tiktok_outbox ALTER COLUMN workspace_id SET (n_distinct=1);
 ALTER TABLE ONLY public.tiktok_outbox FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_outbox OWNER TO army_owner;
 CREATE TABLE public.tiktok_pauses (
@@ -529,6 +545,7 @@ CREATE TABLE public.tiktok_pauses (
     CONSTRAINT tiktok_pauses_check CHECK (((workflow_slug <> ''::text) = (scope = 'workflow'::public.pause_scope))),
     CONSTRAINT tiktok_pauses_scope_check CHECK ((scope <> 'run'::public.pause_scope))
 );
+ALTER TABLE ONLY public.tiktok_pauses ALTER COLUMN workspace_id SET (n_distinct=1);
 ALTER TABLE ONLY public.tiktok_pauses FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_pauses OWNER TO army_owner;
 CREATE TABLE public.tiktok_posts (
@@ -547,6 +564,7 @@ CREATE TABLE public.tiktok_posts (
     posted_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT tiktok_posts_status_check CHECK ((status = ANY (ARRAY['publishing'::text, 'published'::text, 'removed'::text])))
 );
+ALTER TABLE ONLY public.tiktok_posts ALTER COLUMN workspace_id SET (n_distinct=1);
 ALTER TABLE ONLY public.tiktok_posts FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_posts OWNER TO army_owner;
 CREATE TABLE public.tiktok_products (
@@ -558,6 +576,7 @@ CREATE TABLE public.tiktok_products (
     listing jsonb DEFAULT '{}'::jsonb NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL
 );
+ALTER TABLE ONLY public.tiktok_products ALTER COLUMN workspace_id SET (n_distinct=1);
 ALTER TABLE ONLY public.tiktok_products FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_products OWNER TO army_owner;
 CREATE TABLE public.tiktok_signals (
@@ -568,6 +587,7 @@ CREATE TABLE public.tiktok_signals (
     received_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT tiktok_signals_wake_key_check CHECK (((length(wake_key) >= 1) AND (length(wake_key) <= 200)))
 );
+ALTER TABLE ONLY public.tiktok_signals ALTER COLUMN workspace_id SET (n_distinct=1);
 ALTER TABLE ONLY public.tiktok_signals FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_signals OWNER TO army_owner;
 CREATE TABLE public.tiktok_texts (
@@ -576,6 +596,7 @@ CREATE TABLE public.tiktok_texts (
     body text NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL
 );
+ALTER TABLE ONLY public.tiktok_texts ALTER COLUMN workspace_id SET (n_distinct=1);
 ALTER TABLE ONLY public.tiktok_texts FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_texts OWNER TO army_owner;
 CREATE TABLE public.tiktok_wake_ups (
@@ -587,7 +608,8 @@ CREATE TABLE public.tiktok_wake_ups (
     state public.wake_up_state DEFAULT 'admitted'::public.wake_up_state NOT NULL,
     priority smallint DEFAULT 0 NOT NULL
 )
-WITH (fillfactor='70');
+WITH (fillfactor='70', autovacuum_analyze_threshold='20000', autovacuum_vacuum_threshold='5000');
+ALTER TABLE ONLY public.tiktok_wake_ups ALTER COLUMN workspace_id SET (n_distinct=1);
 ALTER TABLE ONLY public.tiktok_wake_ups FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_wake_ups OWNER TO army_owner;
 COMMENT ON COLUMN public.tiktok_wake_ups.wake_at IS 'when the sweep makes a new wake-up, should the last one be lost';
@@ -635,7 +657,8 @@ CREATE TABLE public.tiktok_workflow_runs (
     priority smallint DEFAULT 0 NOT NULL,
     root_run_id uuid
 )
-WITH (fillfactor='70', toast_tuple_target='256', autovacuum_analyze_scale_factor='0.05');
+WITH (fillfactor='70', toast_tuple_target='256', autovacuum_analyze_scale_factor='1', autovacuum_vacuum_threshold='2000', autovacuum_vacuum_scale_factor='0.5', autovacuum_vacuum_insert_scale_factor='1');
+ALTER TABLE ONLY public.tiktok_workflow_runs ALTER COLUMN workspace_id SET (n_distinct=1);
 ALTER TABLE ONLY public.tiktok_workflow_runs ALTER COLUMN brief_jsonb SET STORAGE EXTERNAL;
 ALTER TABLE ONLY public.tiktok_workflow_runs FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_workflow_runs OWNER TO army_owner;
@@ -686,7 +709,8 @@ CREATE TABLE public.tiktok_workflow_steps (
     lost integer DEFAULT 0 NOT NULL,
     items integer
 )
-WITH (fillfactor='60', autovacuum_analyze_scale_factor='0.05');
+WITH (fillfactor='60', autovacuum_analyze_scale_factor='1', autovacuum_vacuum_threshold='2000', autovacuum_vacuum_scale_factor='0.5', autovacuum_vacuum_insert_scale_factor='1');
+ALTER TABLE ONLY public.tiktok_workflow_steps ALTER COLUMN workspace_id SET (n_distinct=1);
 ALTER TABLE ONLY public.tiktok_workflow_steps FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_workflow_steps OWNER TO army_owner;
 COMMENT ON COLUMN public.tiktok_workflow_steps.successors IS 'ids of the steps that wait for this one';
@@ -716,6 +740,7 @@ CREATE TABLE public.tiktok_workflows (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT tiktok_workflows_version_check CHECK ((version >= 1))
 );
+ALTER TABLE ONLY public.tiktok_workflows ALTER COLUMN workspace_id SET (n_distinct=1);
 ALTER TABLE ONLY public.tiktok_workflows FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_workflows OWNER TO army_owner;
 COMMENT ON COLUMN public.tiktok_workflows.is_stored IS 'true: posted by a user, and preferred to the seeded one of the same slug; false: written when a run pinned it';

@@ -14,6 +14,7 @@ from shared.store.wire import Statement
 from tests.support.database import TEMPLATE, Cluster, settings_for
 
 COLUMNS = "select array_agg(attname::text) from pg_attribute where attrelid = $1::text::regclass and attnum > 0"
+TOLD = "select attoptions::text[] from pg_attribute where attrelid = $1::text::regclass and attname = 'workspace_id'"
 INDEXES = "select substring(indexdef from ' USING .*') from pg_indexes where tablename = $1::text"
 
 
@@ -52,3 +53,15 @@ def test_no_index_holds_what_a_move_changes(store: Store, table: str, fixed: set
     told = " ".join(row[0] for row in rows)
 
     assert {column for column in columns if re.search(rf"\b{column}\b", told)} <= fixed
+
+
+@pytest.mark.parametrize(
+    "table",
+    ["tiktok_workflow_steps", "tiktok_workflow_runs", "tiktok_agent_runs", "tiktok_agent_steps", "tiktok_wake_ups"],
+)
+def test_the_planner_takes_no_workspace_for_a_small_one(store: Store, table: str) -> None:
+    """Else a plan made for the average workspace reads all rows of a large one to find the row of a key."""
+    with store.pool().connection() as connection:
+        (((options,),),) = connection.exchange([Statement(TOLD, [table])])
+
+    assert options == ["n_distinct=1"]
