@@ -6,18 +6,18 @@ import asyncio
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 from cli.client import Api
 from cli.options import RUNS
 from cli.walk import answer_of
+from shared.config import Settings
 from shared.core.canonical import JsonObject
 from shared.errors import InvalidInputError, NotFoundError
 from shared.media.boxes import starts_fast
+from shared.media.films import film_store
 from shared.media.probe import probe_video
 from shared.media.vertical import HEIGHT, UPRIGHT, WIDTH
-from shared.providers.assets import Assets
 
 RECORDS = {  # the pages of the fakes that hold what they were made to do, by kind of effect
     "publish_video": ("tiktok", "_posts", "posts"),
@@ -27,11 +27,11 @@ RECORDS = {  # the pages of the fakes that hold what they were made to do, by ki
 }
 
 
-def campaign_end(api: Api, run_id: str, assets_folder: Path, fakes: Mapping[str, str]) -> JsonObject:
+def campaign_end(api: Api, run_id: str, settings: Settings, fakes: Mapping[str, str]) -> JsonObject:
     """The run with its effects, what the vendors have on record of them, the proof of its spend, and `problems`: what
     does not agree. Without fakes there is no vendor to ask, and nothing is on record."""
     run = api.get(f"{RUNS}/{run_id}")
-    effects = [_judged(effect, assets_folder, fakes) for effect in api.get(f"{RUNS}/{run_id}/effects")["effects"]]
+    effects = [_judged(effect, settings, fakes) for effect in api.get(f"{RUNS}/{run_id}/effects")["effects"]]
     proof = api.get(f"{RUNS}/{run_id}/proof")
     problems = [f"{one['title']}: {problem}" for one in effects for problem in one["problems"]]
     if proof["verdict"] != "proved":
@@ -48,7 +48,7 @@ def campaign_end(api: Api, run_id: str, assets_folder: Path, fakes: Mapping[str,
     }
 
 
-def _judged(effect: JsonObject, assets_folder: Path, fakes: Mapping[str, str]) -> JsonObject:
+def _judged(effect: JsonObject, settings: Settings, fakes: Mapping[str, str]) -> JsonObject:
     """An effect in short, with its file, what the vendor has on record, and what is wrong with either."""
     found: JsonObject = {
         name: effect[name] for name in ("id", "kind", "title", "status", "amount_usd", "released_usd", "receipt")
@@ -56,7 +56,7 @@ def _judged(effect: JsonObject, assets_folder: Path, fakes: Mapping[str, str]) -
     records = _records(effect["kind"], fakes)
     problems: list[str] = []
     if effect["kind"] == "publish_video":
-        found["video"] = _video(effect["payload"]["asset"]["sha256"], assets_folder)
+        found["video"] = _video(effect["payload"]["asset"]["sha256"], settings)
         problems += found["video"]["problems"]
     if records is not None:
         on_record = [one for one in records if MATCHES[effect["kind"]](one, effect)]
@@ -118,25 +118,24 @@ def _of_campaign(effect: JsonObject, record: JsonObject) -> list[str]:
     return problems
 
 
-def _video(sha256: str, assets_folder: Path) -> JsonObject:
-    """The kept file, read again: its bytes are those of its name, and it is an upright MP4 with H.264 and AAC. A copy
-    whose name a player knows lies in the folder `videos`."""
-    assets = Assets(assets_folder)
+def _video(sha256: str, settings: Settings) -> JsonObject:
+    """The kept film, read again: its bytes are those of its name, and it is an upright MP4 with H.264 and AAC. A copy
+    lies in the folder `videos`."""
+    copy = settings.assets_folder.absolute().parent / "videos" / f"{sha256[:12]}.mp4"
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    films = film_store(settings)
     try:
-        asset = assets.find(sha256)
-        assets.open(asset).close()
-        facts = asyncio.run(probe_video(asset.path))
+        with films.open(films.find(settings.army_workspace_id, sha256)) as film, copy.open("wb") as file:
+            shutil.copyfileobj(film, file)
+        facts = asyncio.run(probe_video(copy))
     except (NotFoundError, InvalidInputError) as wrong:
         return {"sha256": sha256, "file": None, "problems": [wrong.message]}
     holds = {
         f"{WIDTH}×{HEIGHT}": (facts.width, facts.height) == (WIDTH, HEIGHT) and facts.aspect == UPRIGHT,
         "H.264": facts.codec == "h264",
         "AAC": facts.audio == "aac",
-        "an MP4 that starts fast": starts_fast(asset.path),
+        "an MP4 that starts fast": starts_fast(copy),
     }
-    copy = assets_folder.absolute().parent / "videos" / f"{sha256[:12]}.mp4"
-    copy.parent.mkdir(exist_ok=True)
-    shutil.copyfile(asset.path, copy)
     return {
         "sha256": sha256,
         "file": str(copy),

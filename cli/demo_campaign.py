@@ -80,7 +80,7 @@ def campaign(mode: str, yes: bool, answers: tuple[Answer, ...] | None, as_json: 
         api = Api(stack.url, local_token(stack.settings))
         walk = _walk(api, _begun(api), decide, stack, quiet=as_json)
         walk.to_its_end()
-        end = campaign_end(api, walk.run["id"], stack.settings.assets_folder, stack.fakes)
+        end = campaign_end(api, walk.run["id"], stack.settings, stack.fakes)
     told = {"mode": mode, "folder": str(stack.folder), "decisions": walk.decisions, **end}
     print_json(told) if as_json else show_campaign(told)
     _exit(told)

@@ -36,6 +36,8 @@ class Settings(BaseModel):
 
     # Files that agents make and effects publish.
     asset_dir: Path | None = Field(None, description="Where videos and pictures are kept; none: ARMY_HOME/assets")
+    film_bucket: str | None = Field(None, description="The bucket that finished films are kept in; none: ASSET_DIR")
+    storage_emulator_host: str | None = Field(None, description="A server in place of Google Cloud Storage")
     ffmpeg_path: Path | None = Field(None, description="The executable; none: the one on PATH, else of a wheel")
 
     # Studio, which renders what agents plan (TIKTOK_PROVIDER_MODE=real).

@@ -42,11 +42,12 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What goes back; a body of None is none at all."""
+    """What goes back; a body of None is none at all. `data` are bytes that are no JSON, sent in its place."""
 
     status: int
     body: Json = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    data: bytes | None = None
 
 
 Route = tuple[str, Callable[[Request], Response]]  # the name of the call, as faults and counts know it
@@ -177,9 +178,11 @@ class _Door(LoopbackDoor):
         return self._send(Response(fault.status))
 
     def _send(self, response: Response) -> None:
-        data = b"" if response.body is None else json.dumps(response.body, separators=(",", ":")).encode()
+        data = response.data
+        if data is None:
+            data = b"" if response.body is None else json.dumps(response.body, separators=(",", ":")).encode()
         self.send_response(response.status)
-        if data:
+        if data and response.data is None:
             self.send_header("content-type", "application/json; charset=utf-8")
         for name, value in {"content-length": str(len(data)), **response.headers}.items():
             self.send_header(name, value)

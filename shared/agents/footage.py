@@ -6,10 +6,12 @@ and neither downloads nor encodes again what is there.
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
+from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
@@ -20,8 +22,9 @@ from shared.core.canonical import Json
 from shared.core.money import ZERO
 from shared.core.status import CallKind
 from shared.errors import NotFoundError
+from shared.media.films import film_name, film_store
 from shared.media.vertical import Fit, to_tiktok_vertical
-from shared.providers.assets import Asset, Assets
+from shared.providers.assets import Asset
 from shared.providers.studio import (
     Order,
     fetch_asset_to_local,
@@ -34,11 +37,10 @@ from shared.providers.studio_wire import Generation, GenerationStatus, StudioBri
 from shared.trace.journal import current_journal, durable
 
 MARGIN_S = 5.0  # of an attempt's time, kept for writing down what was made
-PART_BYTES = 1024 * 1024
 
 
 class UprightVideo(BaseModel):
-    """A kept file, 1080×1920: `sha256` is its name among the assets."""
+    """A kept film, 1080×1920, named by its sha-256."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -51,7 +53,7 @@ class UprightVideo(BaseModel):
 
 class Footage(BaseModel):
     """One render and what became of it. File, length and sides are those of the upright video, None without one;
-    `path` is below the folder of assets."""
+    `path` is its name in the store of films."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -88,10 +90,10 @@ async def finished_footage(ctx: AgentContext, generations: Mapping[str, Generati
     """Waits until a person has decided about each render, and makes the approved ones upright files. All are ordered
     before the first is waited for, so people look at them side by side."""
     decided = {place: await wait_for_approval(ctx.wait_for, one) for place, one in generations.items()}
-    return [await _footage(place, one, fit) for place, one in decided.items()]
+    return [await _footage(place, one, fit, ctx.workspace_id) for place, one in decided.items()]
 
 
-async def _footage(place: str, generation: Generation, fit: Fit) -> Footage:
+async def _footage(place: str, generation: Generation, fit: Fit, workspace_id: UUID) -> Footage:
     made = Footage(
         place=place,
         generation_id=generation.id,
@@ -101,37 +103,35 @@ async def _footage(place: str, generation: Generation, fit: Fit) -> Footage:
     )
     if generation.status is not GenerationStatus.APPROVED:
         return made
-    video = await upright(await fetch_asset_to_local(generation), fit)
-    folder = current_settings().assets_folder
-    path = Assets(folder).find(video.sha256).path.relative_to(folder.absolute())
-    return made.model_copy(update={**video.model_dump(), "asset_id": video.sha256, "path": str(path)})
+    video = await upright(await fetch_asset_to_local(generation), fit, workspace_id)
+    path = film_name(workspace_id, video.sha256)
+    return made.model_copy(update={**video.model_dump(), "asset_id": video.sha256, "path": path})
 
 
-async def upright(source: Asset, fit: Fit) -> UprightVideo:
-    """The file made upright, kept among the assets: made once, and again only where the file is gone."""
-    assets = Assets(current_settings().assets_folder)
+async def upright(source: Asset, fit: Fit, workspace_id: UUID) -> UprightVideo:
+    """The file made upright, kept where any executor finds it: made once, and again only where the film is gone."""
 
     async def make() -> Json:
-        return (await _made(source, fit, assets)).model_dump(mode="json")
+        return (await _made(source, fit, workspace_id)).model_dump(mode="json")
 
     told = {"sha256": source.sha256, "fit": fit}
     video = UprightVideo.model_validate(await durable(CallKind.TOOL, "media.to_tiktok_vertical", make, told))
     try:
-        assets.find(video.sha256)
+        await asyncio.to_thread(film_store(current_settings()).find, workspace_id, video.sha256)
     except NotFoundError:
-        return await _made(source, fit, assets)
+        return await _made(source, fit, workspace_id)
     return video
 
 
-async def _made(source: Asset, fit: Fit, assets: Assets) -> UprightVideo:
+async def _made(source: Asset, fit: Fit, workspace_id: UUID) -> UprightVideo:
+    """Kept before it is written down as made: whoever reads of it finds it."""
     journal = current_journal()
     left_s = journal.seconds_left() if journal is not None else None
     with tempfile.TemporaryDirectory(prefix="upright") as folder:
         file = Path(folder) / "upright.mp4"
         limit_s = None if left_s is None else max(1.0, left_s - MARGIN_S)
         facts = await to_tiktok_vertical(source.path, file, fit=fit, time_limit_s=limit_s)
-        with file.open("rb") as made:
-            kept = assets.save(iter(lambda: made.read(PART_BYTES), b""))
+        kept = await asyncio.to_thread(film_store(current_settings()).save, workspace_id, file)
     return UprightVideo(
         sha256=kept.sha256, bytes=kept.bytes, duration_s=facts.duration_s, width=facts.width, height=facts.height
     )

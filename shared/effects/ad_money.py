@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from uuid import UUID
 
 from shared.config import Settings
 from shared.core.canonical import text_digest
@@ -26,6 +27,7 @@ class LaunchPlan:
     daily_usd: Decimal
     begins: datetime
     ends: datetime
+    workspace_id: UUID
 
     @property
     def name(self) -> str:
@@ -49,7 +51,7 @@ def plan_of(order: EffectOrder) -> LaunchPlan:
     known = order.progress.get("begins")
     begins = payload.begins(datetime.now(UTC)) if known is None else datetime.fromisoformat(known)
     tag = text_digest(order.idempotency_key)[:20]
-    return LaunchPlan(payload, tag, budget_usd, daily_usd, begins, payload.ends(begins))
+    return LaunchPlan(payload, tag, budget_usd, daily_usd, begins, payload.ends(begins), order.workspace_id)
 
 
 async def hold_money(order: EffectOrder, plan: LaunchPlan, settings: Settings) -> None:

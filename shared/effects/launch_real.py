@@ -8,6 +8,7 @@ import logging
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import BinaryIO, ClassVar
+from uuid import UUID
 
 from pydantic import BaseModel
 
@@ -18,15 +19,14 @@ from shared.effects.contract import EffectOrder, Receipt
 from shared.effects.launch_campaign import LaunchCampaign, Launched, receipt_of
 from shared.effects.launch_fields import ad_name, adgroup_fields, campaign_fields, creative_fields
 from shared.effects.progress import LOOK_AGAIN_S, Progress
+from shared.effects.publish_video import kept_film, open_film
 from shared.errors import (
     EffectPendingError,
     EffectRefusedError,
     EffectUnknownError,
-    NotFoundError,
     ProviderDownError,
     TransientError,
 )
-from shared.providers.assets import Assets
 from shared.providers.tiktok_ads import AdsApi, Level, Standing, ads_api
 
 log = logging.getLogger(__name__)
@@ -127,23 +127,19 @@ class RealLaunch:
 
     async def _creative(self, plan: LaunchPlan, number: int, progress: Progress, api: AdsApi) -> JsonObject:
         ad = plan.payload.ads[number]
-        video = None if ad.asset is None else await self._video(ad.asset.sha256, progress, api)
+        video = None if ad.asset is None else await self._video(ad.asset.sha256, plan.workspace_id, progress, api)
         return creative_fields(ad_name(plan, number, ad), ad, video, self._settings)
 
-    async def _video(self, sha256: str, progress: Progress, api: AdsApi) -> tuple[str, str]:
-        """The kept file in the advertiser's library, and its cover. One file is there once, under its sha-256."""
+    async def _video(self, sha256: str, workspace_id: UUID, progress: Progress, api: AdsApi) -> tuple[str, str]:
+        """The kept film in the advertiser's library, and its cover. One file is there once, under its sha-256."""
         name = f"{sha256}.mp4"
 
         async def make() -> str:
-            try:
-                assets = Assets(self._settings.assets_folder)
-                asset = assets.find(sha256)
-                with await asyncio.to_thread(assets.open, asset) as file:
-                    md5 = await asyncio.to_thread(_md5_of, file)
-                    file.seek(0)
-                    return await api.upload_video(name, md5, asset.bytes, _parts(file))
-            except NotFoundError as missing:
-                raise EffectRefusedError("asset_missing", missing.message) from missing
+            film = await asyncio.to_thread(kept_film, sha256, workspace_id, self._settings)
+            with await asyncio.to_thread(open_film, film, self._settings) as file:
+                md5 = await asyncio.to_thread(_md5_of, file)
+                file.seek(0)
+                return await api.upload_video(name, md5, film.bytes, _parts(file))
 
         video_id = await progress.made(f"video {sha256}", lambda: api.video_named(name), make)
         cover = await api.cover_of(video_id)

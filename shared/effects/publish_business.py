@@ -18,6 +18,7 @@ from shared.effects.contract import EffectOrder, Receipt
 from shared.effects.pacing import Pace
 from shared.effects.publish_video import PublishVideo, approved_file, receipt_of
 from shared.errors import EffectPendingError, EffectRefusedError, EffectUnknownError, ProviderDownError
+from shared.media.films import film_name
 from shared.providers.text import shown
 from shared.providers.tiktok_business import BusinessPosting, BusinessStatus, ListedPost, business_posting
 from shared.providers.tiktok_errors import PASSING_REASONS, refused
@@ -93,7 +94,8 @@ class _Publishing:
                 f"this post is for @{self._post.handle}, and TIKTOK_BUSINESS_TOKEN is of {shown('@' + handle)}; "
                 "set the token and TIKTOK_BUSINESS_ID of the right account",
             )
-        file = await asyncio.to_thread(approved_file, self._post.asset, self._settings.assets_folder)
+        workspace_id, settings = self._order.workspace_id, self._settings
+        file = await asyncio.to_thread(approved_file, self._post.asset, workspace_id, settings)
         file.close()
 
     async def _publish(self) -> None:
@@ -111,8 +113,8 @@ class _Publishing:
         await self._note(self._progress.model_copy(update={"share_id": share_id}))
 
     def _address(self) -> str:
-        base, sha256 = (self._settings.asset_public_url or "").rstrip("/"), self._post.asset.sha256
-        return f"{base}/{sha256[:2]}/{sha256}"
+        base = (self._settings.asset_public_url or "").rstrip("/")
+        return f"{base}/{film_name(self._order.workspace_id, self._post.asset.sha256)}"
 
     async def _lost(self) -> Receipt:
         """The receipt of a post whose answer was lost, found in the account's list."""

@@ -100,7 +100,8 @@ class _Publishing:
 
     async def _open_file(self) -> BinaryIO:
         """The file, with the bytes that were approved."""
-        return await asyncio.to_thread(approved_file, self._post.asset, self._settings.assets_folder)
+        workspace_id, settings = self._order.workspace_id, self._settings
+        return await asyncio.to_thread(approved_file, self._post.asset, workspace_id, settings)
 
     async def _begin(self) -> None:
         post, info = self._post, await self._api.creator_info()

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, BinaryIO, Literal
+from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from shared.config import Settings
 from shared.core.canonical import JsonObject
 from shared.core.events import EventKind
 from shared.core.ids import new_id
 from shared.effects.contract import Receipt, Write
 from shared.errors import EffectRefusedError, RefusedError
-from shared.providers.assets import MAX_ASSET_BYTES, Assets
+from shared.media.films import MOST_FILM_BYTES, Film, film_store
 from shared.providers.handles import handle_or_none
 from shared.providers.text import clean_text
 
@@ -43,7 +44,7 @@ class _Strict(BaseModel):
 
 
 class VideoAsset(_Strict):
-    """The video, a kept file: `sha256` names it, and its bytes are compared with it before they are sent.
+    """The video, a kept film: `sha256` names it, and its bytes are compared with it before they are sent.
 
     `asset_id` is the same sha-256; `path` leads to the file for those who look at the proposal.
     """
@@ -51,7 +52,7 @@ class VideoAsset(_Strict):
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     asset_id: str | None = None
     path: str | None = Field(None, max_length=4_000)
-    bytes: int = Field(ge=1, le=MAX_ASSET_BYTES)
+    bytes: int = Field(ge=1, le=MOST_FILM_BYTES)
     duration_s: float = Field(gt=0, le=MAX_SECONDS, allow_inf_nan=False)
     width: int = Field(ge=360, le=4096)
     height: int = Field(ge=360, le=4096)
@@ -92,20 +93,35 @@ class PublishVideo(_Strict):
         return self
 
 
-def approved_file(wanted: VideoAsset, folder: Path) -> BinaryIO:
-    """The file, open, with the bytes that were approved. Raises `EffectRefusedError` for a missing or another one."""
-    assets = Assets(folder)
-    try:
-        asset = assets.find(wanted.sha256)
-        file = assets.open(asset)
-    except RefusedError as missing:
-        told = f"{missing.message}; make the video again, or set ASSET_DIR to where it is"
-        raise EffectRefusedError("asset_missing", told) from missing
-    if asset.bytes != wanted.bytes:
-        file.close()
-        told = f"asset {asset.sha256} has {asset.bytes} bytes; {wanted.bytes} were approved"
+def approved_file(wanted: VideoAsset, workspace_id: UUID, settings: Settings) -> BinaryIO:
+    """The workspace's film, open, with the bytes that were approved. Raises `EffectRefusedError` for a missing or
+    another one, and `ProviderDownError` while the store of films does not answer."""
+    film = kept_film(wanted.sha256, workspace_id, settings)
+    if film.bytes != wanted.bytes:
+        told = f"film {film.sha256} has {film.bytes} bytes; {wanted.bytes} were approved"
         raise EffectRefusedError("asset_changed", told)
-    return file
+    return open_film(film, settings)
+
+
+def kept_film(sha256: str, workspace_id: UUID, settings: Settings) -> Film:
+    """The film of this workspace. Raises `EffectRefusedError` if there is none."""
+    try:
+        return film_store(settings).find(workspace_id, sha256)
+    except RefusedError as missing:
+        raise _missing(missing) from missing
+
+
+def open_film(film: Film, settings: Settings) -> BinaryIO:
+    """Its bytes. Raises `EffectRefusedError` if they are gone, or are not those of its name."""
+    try:
+        return film_store(settings).open(film)
+    except RefusedError as missing:
+        raise _missing(missing) from missing
+
+
+def _missing(why: RefusedError) -> EffectRefusedError:
+    told = f"{why.message}; make the video again, or set FILM_BUCKET or ASSET_DIR to where it is"
+    return EffectRefusedError("asset_missing", told)
 
 
 def receipt_of(post: PublishVideo, vendor: str, publish_id: str | None, post_id: str | None) -> Receipt:

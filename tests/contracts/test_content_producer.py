@@ -10,6 +10,7 @@ from uuid import UUID
 
 import pytest
 
+from local.fakes.storage import FakeStorage
 from local.fakes.studio import FakeStudio
 from shared.agents.base import AgentResult
 from shared.agents.content_producer import MOCK_MODEL, ContentProducerAgent
@@ -24,10 +25,10 @@ from shared.errors import AgentError, SuspendedError
 from shared.llm.fixtures import FOLDER, find_fixture, use_fixture_folders
 from shared.llm.prompt import read_data_blocks
 from shared.media.boxes import starts_fast
-from shared.providers.assets import Assets
+from shared.media.folder_films import FolderFilms
 from shared.providers.studio_wire import wake_key
 from shared.trace.journal import Row, Signal
-from tests.support.audits import MemoryRecords, MemoryRunLog, run_in_this_mode
+from tests.support.audits import WORKSPACE, MemoryRecords, MemoryRunLog, run_in_this_mode
 from tests.support.model_calls import MemoryJournalStore, mock_mode
 from tests.support.studio import decide, real_studio
 
@@ -77,16 +78,17 @@ def test_mock_mode_needs_nobody(mock: Path) -> None:
     result = produce({"segments": [SEGMENT]}, log)
     (effect,) = proposed(log)
     post = PublishVideo.model_validate(effect.payload)
-    kept = Assets(mock).find(post.asset.sha256)
+    films = FolderFilms(mock)
+    kept = films.find(WORKSPACE, post.asset.sha256)
 
     assert (effect.kind, effect.key, effect.amount_usd) == ("publish_video", "post-1", None)
     assert (post.handle, post.is_aigc, post.brand_organic_toggle) == ("lakucosmetics", True, True)
     assert (post.asset.width, post.asset.height, post.asset.bytes) == (1080, 1920, kept.bytes)
-    assert starts_fast(kept.path)
+    assert starts_fast(films.path(kept))
     assert post.caption.endswith("#slowskin #glow #behindthescenes #howitismade #smallbusiness")
     assert result.output["plan"]["written_by"] == MOCK_MODEL
     assert result.output["proposed_effects"][0]["title"] == effect.title
-    assert Assets(mock).at(result.output["assets"][0]["path"]) == kept
+    assert result.output["assets"][0]["path"] == kept.name
     paid = [row.answer.cost_usd for row in log.rows.list_rows() if row.answer]
     assert (result.cost_usd, result.output["studio_cost_usd"]) == (sum(paid, ZERO), "0.50")
 
@@ -176,9 +178,8 @@ class MortalStore(MemoryJournalStore):
         self._write("record", row)
 
 
-@pytest.mark.parametrize("dies_before", [True, False], ids=["before", "after"])
-def test_dying_at_every_call_orders_once(studio: FakeStudio, dies_before: bool) -> None:
-    """Attempts that die at each write in turn, before or after it is kept: one order, one charge, one proposal."""
+def until_proposed(studio: FakeStudio, *, dies_before: bool) -> tuple[AgentResult | None, int]:
+    """What comes of attempts that die at each write in turn, before or after it is kept; and how many died."""
     log, deaths = MemoryRunLog(), set[tuple[str, str]]()
     signals: dict[str, Signal] = {}
     result = None
@@ -192,11 +193,32 @@ def test_dying_at_every_call_orders_once(studio: FakeStudio, dies_before: bool) 
             continue
         except SuspendedError:
             signals = decided(studio)
+    return result, len(deaths)
+
+
+@pytest.mark.parametrize("dies_before", [True, False], ids=["before", "after"])
+def test_dying_at_every_call_orders_once(studio: FakeStudio, dies_before: bool) -> None:
+    """Attempts that die at each write in turn, before or after it is kept: one order, one charge, one proposal."""
+    result, deaths = until_proposed(studio, dies_before=dies_before)
 
     assert result is not None
-    assert len(deaths) == 9
+    assert deaths == 9
     assert [one["key"] for one in result.output["proposed_effects"]] == ["post-1"]
     assert [row["id"] for row in studio.desk.bill()["generations"]] == ["gen_000001"]
+
+
+@pytest.mark.parametrize("dies_before", [True, False], ids=["before", "after"])
+def test_dying_around_an_upload_keeps_one_film(tmp_path: Path, dies_before: bool) -> None:
+    """The film is in the bucket before anything says so. Attempts that die around it write one object, which is the
+    one that is proposed; the folder of this executor holds none."""
+    with FakeStorage(tmp_path / "bucket") as bucket:
+        given = {"film_bucket": "films", "storage_emulator_host": bucket.base_url}
+        with real_studio(tmp_path, claude_mode="mock", mock_latency_scale=0, **given) as studio:
+            result, _ = until_proposed(studio, dies_before=dies_before)
+
+    assert result is not None
+    assert bucket.books.written == [result.output["assets"][0]["path"]]
+    assert not (tmp_path / "assets" / "workspaces").exists()
 
 
 def test_too_dear_is_not_ordered(studio: FakeStudio) -> None:

@@ -18,10 +18,9 @@ from shared.effects.launch_real import RealLaunch
 from shared.effects.spend_cap import ad_day, set_ad_day_cap
 from shared.engine.rooms import Rooms
 from shared.errors import EffectRefusedError, ProviderDownError
-from shared.providers.assets import Assets
 from shared.providers.tiktok_ads import ads_api
 from tests.support.effects import Released, a_campaign, as_owner, tried
-from tests.support.publishing import Notes, dies_after, video_bytes
+from tests.support.publishing import Notes, dies_after, kept_film, video_bytes
 
 ADVERTISER = a_campaign()["advertiser_id"]
 CREATES = ("campaign/create", "adgroup/create", "ad/create")
@@ -243,10 +242,10 @@ def test_impossible_launches_are_refused(
 
 
 def test_a_video_is_uploaded_once(
-    fake: FakeTikTokAds, effect: RealLaunch, rooms: Rooms, workspace: UUID, tmp_path: Path
+    fake: FakeTikTokAds, effect: RealLaunch, real: Settings, rooms: Rooms, workspace: UUID
 ) -> None:
     """Two ads show one file; the answer to its upload is lost. It is in the library once, byte by byte."""
-    kept = Assets(tmp_path).save([video_bytes(300_000)])
+    kept = kept_film(real, video_bytes(300_000), workspace)
     fake.faults({"on": "file/video/ad/upload", "what": "cut", "after": True})
     asset = {"sha256": kept.sha256, "bytes": kept.bytes}
     ads = [{"name": name, "asset": asset, "text": "Glow in 3 steps"} for name in ("v1", "v1")]

@@ -18,7 +18,7 @@ from shared.core.canonical import JsonObject
 from shared.effects.contract import EffectOrder, Receipt
 from shared.effects.registry import effect_of
 from shared.errors import EffectPendingError, EffectRefusedError, EffectUnknownError, ProviderDownError
-from shared.providers.assets import Asset, Assets
+from shared.media.films import Film
 from shared.providers.chunks import LEAST_CHUNK
 from shared.providers.tiktok_errors import ADVICE
 from tests.support.publishing import (
@@ -28,6 +28,8 @@ from tests.support.publishing import (
     a_post,
     an_order,
     dies_after,
+    film_path,
+    kept_film,
     real_settings,
     video_bytes,
 )
@@ -47,15 +49,15 @@ def settings(fake: FakeTikTokContent, tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def small(settings: Settings) -> Asset:
+def small(settings: Settings) -> Film:
     """A video that is one chunk."""
-    return Assets(settings.assets_folder).save([video_bytes()])
+    return kept_film(settings)
 
 
 @pytest.fixture
-def large(settings: Settings) -> Asset:
+def large(settings: Settings) -> Film:
     """A video of three chunks."""
-    return Assets(settings.assets_folder).save([video_bytes(THREE_CHUNKS)])
+    return kept_film(settings, video_bytes(THREE_CHUNKS))
 
 
 def act(settings: Settings, order: EffectOrder) -> Receipt:
@@ -78,7 +80,7 @@ def refusal(settings: Settings, payload: JsonObject) -> EffectRefusedError:
     return refused.value
 
 
-def test_a_video_is_published(fake: FakeTikTokContent, settings: Settings, large: Asset) -> None:
+def test_a_video_is_published(fake: FakeTikTokContent, settings: Settings, large: Film) -> None:
     """The bytes, the caption and the flags arrive as they were approved; the receipt leads to the post."""
     receipt = act(settings, an_order(a_post(large, disable_duet=True)))
 
@@ -94,7 +96,7 @@ def test_a_video_is_published(fake: FakeTikTokContent, settings: Settings, large
     assert fake.counts["upload"] == 3
 
 
-def test_a_private_post_has_no_id(fake: FakeTikTokContent, settings: Settings, small: Asset) -> None:
+def test_a_private_post_has_no_id(fake: FakeTikTokContent, settings: Settings, small: Film) -> None:
     """TikTok tells ids of public posts only: the receipt names the publish id."""
     receipt = act(settings, an_order(a_post(small, privacy_level="SELF_ONLY")))
 
@@ -102,14 +104,14 @@ def test_a_private_post_has_no_id(fake: FakeTikTokContent, settings: Settings, s
     assert receipt.reference == published(fake)["publish_id"]
 
 
-def test_an_id_that_comes_late_is_waited_for(fake: FakeTikTokContent, settings: Settings, small: Asset) -> None:
+def test_an_id_that_comes_late_is_waited_for(fake: FakeTikTokContent, settings: Settings, small: Film) -> None:
     """A public post is complete before moderation gives it an id."""
     fake.faults({"on": "post", "what": "moderation", "value": 2})
 
     assert act(settings, an_order(a_post(small))).url is not None
 
 
-def test_an_id_that_does_not_come_is_done_without(fake: FakeTikTokContent, settings: Settings, small: Asset) -> None:
+def test_an_id_that_does_not_come_is_done_without(fake: FakeTikTokContent, settings: Settings, small: Film) -> None:
     """Moderation may take hours; the post is out, and that is the receipt."""
     fake.faults({"on": "post", "what": "moderation", "value": 100})
 
@@ -118,7 +120,7 @@ def test_an_id_that_does_not_come_is_done_without(fake: FakeTikTokContent, setti
 
 @pytest.mark.parametrize("notes", [1, 2, 3, 4])
 def test_a_death_after_any_note_leaves_one_post(
-    fake: FakeTikTokContent, settings: Settings, large: Asset, notes: int
+    fake: FakeTikTokContent, settings: Settings, large: Film, notes: int
 ) -> None:
     """Killed after opening the post, or after any chunk: the next attempt goes on with the same post."""
     kept = Notes(dies_after(notes))
@@ -135,7 +137,7 @@ def test_a_death_after_any_note_leaves_one_post(
 
 @pytest.mark.parametrize("chunk", [0, 1, 2])
 def test_a_death_while_a_chunk_is_under_way_leaves_one_post(
-    fake: FakeTikTokContent, settings: Settings, large: Asset, chunk: int
+    fake: FakeTikTokContent, settings: Settings, large: Film, chunk: int
 ) -> None:
     """Killed while TikTok has the chunk and has not answered yet: its status says how much it has."""
     fake.faults({"on": "upload", "what": "delay", "seconds": 30, "skip": chunk})
@@ -169,7 +171,7 @@ def test_a_death_while_a_chunk_is_under_way_leaves_one_post(
 )
 @pytest.mark.parametrize("skip", [0, 1, 2])
 def test_a_chunk_without_a_good_answer_is_settled_by_the_status(
-    fake: FakeTikTokContent, settings: Settings, large: Asset, fault: JsonObject, skip: int
+    fake: FakeTikTokContent, settings: Settings, large: Film, fault: JsonObject, skip: int
 ) -> None:
     """5xx and cut lines, before and after TikTok has kept the chunk, at the first and at the last one."""
     fake.faults({"on": "upload", "skip": skip, **fault})
@@ -179,7 +181,7 @@ def test_a_chunk_without_a_good_answer_is_settled_by_the_status(
 
 
 def test_a_chunk_that_is_never_answered_waits_for_the_next_attempt(
-    fake: FakeTikTokContent, settings: Settings, large: Asset
+    fake: FakeTikTokContent, settings: Settings, large: Film
 ) -> None:
     """Four tries, then later: with what has arrived, not from the beginning."""
     fake.faults({"on": "upload", "what": "status", "status": 500, "skip": 1, "times": 4})
@@ -196,7 +198,7 @@ def test_a_chunk_that_is_never_answered_waits_for_the_next_attempt(
 @pytest.mark.parametrize("what", ["status", "cut"])
 @pytest.mark.parametrize("after", [False, True])
 def test_opening_without_an_answer_is_harmless(
-    fake: FakeTikTokContent, settings: Settings, small: Asset, what: str, after: bool
+    fake: FakeTikTokContent, settings: Settings, small: Film, what: str, after: bool
 ) -> None:
     """Nothing is published before the bytes are there: the next attempt opens another one."""
     fake.faults({"on": "init", "what": what, "after": after})
@@ -210,7 +212,7 @@ def test_opening_without_an_answer_is_harmless(
 
 
 def test_an_attempt_ends_at_its_deadline_and_the_next_goes_on(
-    fake: FakeTikTokContent, tmp_path: Path, settings: Settings, small: Asset
+    fake: FakeTikTokContent, tmp_path: Path, settings: Settings, small: Film
 ) -> None:
     """Still processing when the time is over: later, with the same post, and without sending it again."""
     hurried = real_settings(fake.base_url, tmp_path, publish_within_s=0.3, publish_pace=0.02)
@@ -223,7 +225,7 @@ def test_an_attempt_ends_at_its_deadline_and_the_next_goes_on(
     assert (fake.counts["init"], fake.counts["upload"]) == (1, 1)
 
 
-def test_a_look_that_fails_is_repeated(fake: FakeTikTokContent, settings: Settings, small: Asset) -> None:
+def test_a_look_that_fails_is_repeated(fake: FakeTikTokContent, settings: Settings, small: Film) -> None:
     """A 5xx, a cut line and a rate limit while it waits do not end the attempt."""
     for fault in ({"what": "status"}, {"what": "cut"}, {"what": "code", "code": "rate_limit_exceeded"}):
         fake.faults({"on": "status", "skip": 1, **fault})
@@ -248,7 +250,7 @@ def test_a_look_that_fails_is_repeated(fake: FakeTikTokContent, settings: Settin
     ],
 )
 def test_a_post_that_fails_for_good_is_refused(
-    fake: FakeTikTokContent, settings: Settings, small: Asset, reason: str
+    fake: FakeTikTokContent, settings: Settings, small: Film, reason: str
 ) -> None:
     """The vendor's reason, and what a person can do."""
     fake.faults({"on": "post", "what": "fail", "value": reason})
@@ -258,7 +260,7 @@ def test_a_post_that_fails_for_good_is_refused(
     assert ADVICE[reason] in error.message
 
 
-def test_an_unknown_reason_is_refused_and_shown(fake: FakeTikTokContent, settings: Settings, small: Asset) -> None:
+def test_an_unknown_reason_is_refused_and_shown(fake: FakeTikTokContent, settings: Settings, small: Film) -> None:
     """What the documents do not name is not tried again blindly."""
     fake.faults({"on": "post", "what": "fail", "value": "moon_phase"})
 
@@ -267,7 +269,7 @@ def test_an_unknown_reason_is_refused_and_shown(fake: FakeTikTokContent, setting
 
 @pytest.mark.parametrize("reason", ["internal", "video_pull_failed"])
 def test_a_failure_of_tiktoks_own_is_tried_anew(
-    fake: FakeTikTokContent, settings: Settings, small: Asset, reason: str
+    fake: FakeTikTokContent, settings: Settings, small: Film, reason: str
 ) -> None:
     """The failed post is not out, so the next attempt makes another."""
     fake.faults({"on": "post", "what": "fail", "value": reason})
@@ -296,7 +298,7 @@ def test_a_failure_of_tiktoks_own_is_tried_anew(
     ],
 )
 def test_each_documented_no_is_refused(
-    fake: FakeTikTokContent, settings: Settings, small: Asset, call: str, code: str
+    fake: FakeTikTokContent, settings: Settings, small: Film, call: str, code: str
 ) -> None:
     """Also where it comes with HTTP 200: the code, and what to do; nothing is begun."""
     fake.faults({"on": call, "what": "code", "code": code})
@@ -310,7 +312,7 @@ def test_each_documented_no_is_refused(
 @pytest.mark.parametrize("call", ["creator_info", "init"])
 @pytest.mark.parametrize(("code", "after_s"), [("rate_limit_exceeded", 60.0), ("internal_error", None)])
 def test_what_may_pass_is_tried_later(
-    fake: FakeTikTokContent, settings: Settings, small: Asset, call: str, code: str, after_s: float | None
+    fake: FakeTikTokContent, settings: Settings, small: Film, call: str, code: str, after_s: float | None
 ) -> None:
     """A rate limit says when: its window is a minute."""
     fake.faults({"on": call, "what": "code", "code": code})
@@ -320,7 +322,7 @@ def test_what_may_pass_is_tried_later(
     assert later.value.retry_after_s == after_s
 
 
-def test_the_limit_of_the_token_is_met(fake: FakeTikTokContent, settings: Settings, small: Asset) -> None:
+def test_the_limit_of_the_token_is_met(fake: FakeTikTokContent, settings: Settings, small: Film) -> None:
     """Six posts a minute; the seventh is for later, and nothing of it was begun."""
     for number in range(6):
         act(settings, an_order(a_post(small), idempotency_key=f"effect-{number}"))
@@ -338,7 +340,7 @@ def test_the_limit_of_the_token_is_met(fake: FakeTikTokContent, settings: Settin
     ],
 )
 def test_what_the_account_does_not_allow_is_not_begun(
-    fake: FakeTikTokContent, settings: Settings, small: Asset, changes: JsonObject, reason: str
+    fake: FakeTikTokContent, settings: Settings, small: Film, changes: JsonObject, reason: str
 ) -> None:
     """Another account's token, or a level that it has not: refused before anything is opened."""
     assert refusal(settings, a_post(small, **changes)).reason == reason
@@ -349,32 +351,32 @@ def test_a_video_longer_than_the_account_may_post(tmp_path: Path) -> None:
     """Each account has its own longest video."""
     with FakeTikTokContent(creators=(Creator(HANDLE, most_seconds=20),)) as fake:
         settings = real_settings(fake.base_url, tmp_path)
-        file = Assets(settings.assets_folder).save([video_bytes()])
+        file = kept_film(settings)
 
         assert refusal(settings, a_post(file)).reason == "duration_check_failed"
 
 
-def test_a_file_that_is_gone_is_refused(fake: FakeTikTokContent, settings: Settings, small: Asset) -> None:
+def test_a_file_that_is_gone_is_refused(fake: FakeTikTokContent, settings: Settings, small: Film) -> None:
     """Without its file there is nothing to publish, and nobody is asked."""
-    small.path.unlink()
+    film_path(settings, small).unlink()
 
     assert refusal(settings, a_post(small)).reason == "asset_missing"
     assert sum(fake.counts.values()) == 0
 
 
-def test_other_bytes_than_were_approved_are_not_sent(fake: FakeTikTokContent, settings: Settings, small: Asset) -> None:
+def test_other_bytes_than_were_approved_are_not_sent(fake: FakeTikTokContent, settings: Settings, small: Film) -> None:
     """A file that was changed under its name, or has another length, is not published."""
     payload = a_post(small)
     payload["asset"]["bytes"] += 1
     assert refusal(settings, payload).reason == "asset_changed"
 
-    small.path.chmod(0o644)
-    small.path.write_bytes(video_bytes()[::-1])
+    film_path(settings, small).chmod(0o644)
+    film_path(settings, small).write_bytes(video_bytes()[::-1])
     assert refusal(settings, a_post(small)).reason == "asset_missing"
     assert fake.desk.books() == []
 
 
-def test_an_address_that_expired_starts_over(fake: FakeTikTokContent, settings: Settings, large: Asset) -> None:
+def test_an_address_that_expired_starts_over(fake: FakeTikTokContent, settings: Settings, large: Film) -> None:
     """What was left of an upload an hour ago can never be published, so a new one is made."""
     kept = Notes(dies_after(2))
     fake.faults({"on": "post", "what": "expire", "value": 3600})
@@ -403,7 +405,7 @@ def disconnected(fake: FakeTikTokContent, kept: Notes) -> None:
 def test_a_full_upload_that_nobody_can_tell_of_is_unknown(
     fake: FakeTikTokContent,
     settings: Settings,
-    small: Asset,
+    small: Film,
     happens: Callable[[FakeTikTokContent, Notes], None],
     method: Callable[[Settings, EffectOrder], Any],
 ) -> None:
@@ -420,7 +422,7 @@ def test_a_full_upload_that_nobody_can_tell_of_is_unknown(
 
 @pytest.mark.parametrize("method", [act, find])
 def test_a_full_upload_is_never_called_undone(
-    fake: FakeTikTokContent, settings: Settings, small: Asset, method: Callable[[Settings, EffectOrder], Any]
+    fake: FakeTikTokContent, settings: Settings, small: Film, method: Callable[[Settings, EffectOrder], Any]
 ) -> None:
     """TikTok is down after the bytes have arrived: that is begun, not undone."""
     kept = Notes(dies_after(2))
@@ -431,9 +433,7 @@ def test_a_full_upload_is_never_called_undone(
         method(settings, an_order(a_post(small), kept))
 
 
-def test_a_persons_word_counts_where_tiktok_is_silent(
-    fake: FakeTikTokContent, settings: Settings, small: Asset
-) -> None:
+def test_a_persons_word_counts_where_tiktok_is_silent(fake: FakeTikTokContent, settings: Settings, small: Film) -> None:
     """TikTok has forgotten the upload and a person says that it is not out: it is made anew."""
     kept = Notes(dies_after(2))
     with pytest.raises(DiedError):
@@ -447,7 +447,7 @@ def test_a_persons_word_counts_where_tiktok_is_silent(
 
 
 def test_a_partial_upload_that_was_forgotten_starts_over(
-    fake: FakeTikTokContent, settings: Settings, large: Asset
+    fake: FakeTikTokContent, settings: Settings, large: Film
 ) -> None:
     """With chunks missing it cannot be out, so nobody needs to decide."""
     kept = Notes(dies_after(2))
@@ -460,7 +460,7 @@ def test_a_partial_upload_that_was_forgotten_starts_over(
     assert act(settings, an_order(a_post(large), kept)).reference == published(fake)["post_id"]
 
 
-def test_without_a_token_it_says_which_setting(fake: FakeTikTokContent, tmp_path: Path, small: Asset) -> None:
+def test_without_a_token_it_says_which_setting(fake: FakeTikTokContent, tmp_path: Path, small: Film) -> None:
     """The name of what is missing; once something was begun, not having it is no no."""
     settings = real_settings(fake.base_url, tmp_path, tiktok_access_token=None)
     assert "TIKTOK_ACCESS_TOKEN" in refusal(settings, a_post(small)).message
@@ -477,12 +477,12 @@ def test_without_a_token_it_says_which_setting(fake: FakeTikTokContent, tmp_path
 def test_nobody_at_the_address_is_tried_later(tmp_path: Path) -> None:
     """No connection: nothing happened."""
     settings = real_settings("http://127.0.0.1:9", tmp_path)
-    file = Assets(settings.assets_folder).save([video_bytes()])
+    file = kept_film(settings)
     with pytest.raises(ProviderDownError, match="ConnectError"):
         act(settings, an_order(a_post(file)))
 
 
-def test_a_wrong_address_names_the_setting(fake: FakeTikTokContent, tmp_path: Path, small: Asset) -> None:
+def test_a_wrong_address_names_the_setting(fake: FakeTikTokContent, tmp_path: Path, small: Film) -> None:
     """A 404 that is not TikTok's own is our setting."""
     settings = real_settings(fake.base_url + "/nowhere", tmp_path)
 
@@ -490,7 +490,7 @@ def test_a_wrong_address_names_the_setting(fake: FakeTikTokContent, tmp_path: Pa
 
 
 def test_the_token_is_in_no_log_and_no_error(
-    fake: FakeTikTokContent, settings: Settings, small: Asset, caplog: pytest.LogCaptureFixture
+    fake: FakeTikTokContent, settings: Settings, small: Film, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Neither the account's token nor that of the upload address is written anywhere but into the progress."""
     fake.faults({"on": "upload", "what": "status", "times": 4})

@@ -18,10 +18,9 @@ from shared.core.proposals import ProposedEffect
 from shared.engine.decide import Decision, decide
 from shared.engine.read_run import read_run
 from shared.engine.rooms import Rooms
-from shared.providers.assets import Assets
 from tests.support.agents import Anything
 from tests.support.effects import as_owner
-from tests.support.publishing import HANDLE, a_post, real_settings, video_bytes
+from tests.support.publishing import HANDLE, a_post, kept_film, real_settings
 from tests.support.queues import HeldQueue
 from tests.support.runs import events_of, started, step, steps_of, workflow
 
@@ -60,7 +59,7 @@ def real(rooms: Rooms, fake: FakeTikTokContent, tmp_path: Path) -> Iterator[Room
 
 def approved(rooms: Rooms, queue: HeldQueue, workspace: UUID, **changes: Any) -> UUID:
     """A run whose one post was approved; its effect waits for its task."""
-    file = Assets(rooms.settings.assets_folder).save([video_bytes()])
+    file = kept_film(rooms.settings, workspace_id=workspace)
     made = workflow(
         step("make", agent="publishing", input_map={"post": "brief.post"}),
         step("ask", "make", agent="approval_gate", label="Publish"),

@@ -18,7 +18,7 @@ from local.signer import Signer
 from local.stack import Stack
 from shared.config import process_environ
 from shared.media.boxes import starts_fast
-from shared.providers.assets import Assets
+from shared.media.folder_films import FolderFilms
 from tests.support.audits import scraped_items
 from tests.support.studio import posted
 
@@ -80,5 +80,6 @@ def test_a_film_is_made_approved_twice_and_posted_once(stack: Stack, api: Api, t
 
     assert effect["status"] == "done"
     assert effect["receipt"]["reference"]
-    kept = Assets(stack.settings.assets_folder).find(effect["payload"]["asset"]["sha256"])
-    assert starts_fast(kept.path)
+    films = FolderFilms(stack.settings.assets_folder)
+    kept = films.find(stack.settings.army_workspace_id, effect["payload"]["asset"]["sha256"])
+    assert starts_fast(films.path(kept))

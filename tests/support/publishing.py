@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,7 +17,7 @@ from shared.config import Settings
 from shared.core.canonical import JsonObject
 from shared.core.ids import new_id
 from shared.effects.contract import EffectOrder
-from shared.providers.assets import Asset
+from shared.media.films import Film, film_store
 from shared.providers.chunks import LEAST_CHUNK
 from tests.support.serving import answering
 
@@ -31,7 +32,20 @@ def video_bytes(size: int = 4_000) -> bytes:
     return (MP4_HEAD + block * (size // 256 + 1))[:size]
 
 
-def a_post(file: Asset | None = None, **changes: Any) -> JsonObject:
+def kept_film(settings: Settings, data: bytes | None = None, workspace_id: UUID = WORKSPACE) -> Film:
+    """These bytes, or a small video, in the store of films."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "film.mp4"
+        file.write_bytes(video_bytes() if data is None else data)
+        return film_store(settings).save(workspace_id, file)
+
+
+def film_path(settings: Settings, film: Film) -> Path:
+    """The file of a film in the folder of assets."""
+    return settings.assets_folder / film.name
+
+
+def a_post(file: Film | None = None, **changes: Any) -> JsonObject:
     """The payload of a proposal to publish this file."""
     sha256, size = (file.sha256, file.bytes) if file else ("0" * 64, 4_000)
     return {
