@@ -100,7 +100,8 @@ def _held(run: JsonObject) -> str:
     if run["status"] == "running" and run["cancel_requested_at"]:
         return f", being cancelled by {plain(run['cancelled_by'])}"
     if run["status"] == "running" and run["paused_at"]:
-        what = "" if run["paused_scope"] == "run" else f", with its {run['paused_scope']},"
+        scope = {"run": "", "outer_run": ", with the run that it is inside of,"}
+        what = scope.get(run["paused_scope"], f", with its {run['paused_scope']},")
         return f", paused{what} by {plain(run['paused_by'])}"
     return ""
 

@@ -75,7 +75,8 @@ CREATE TYPE public.pause_scope AS ENUM (
     'run',
     'workflow',
     'workspace',
-    'effects'
+    'effects',
+    'outer_run'
 );
 ALTER TYPE public.pause_scope OWNER TO army_owner;
 CREATE TYPE public.run_status AS ENUM (
@@ -487,6 +488,7 @@ CREATE TABLE public.tiktok_ledger (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     settled_at timestamp with time zone,
     root_run_id uuid,
+    outer_step_ids uuid[],
     CONSTRAINT tiktok_ledger_check CHECK (((settled_usd IS NULL) = (settled_at IS NULL))),
     CONSTRAINT tiktok_ledger_reserved_usd_check CHECK ((reserved_usd >= (0)::numeric)),
     CONSTRAINT tiktok_ledger_settled_usd_check CHECK ((settled_usd >= (0)::numeric))
@@ -497,6 +499,7 @@ ALTER TABLE public.tiktok_ledger OWNER TO army_owner;
 COMMENT ON TABLE public.tiktok_ledger IS 'one row per reservation; settled_usd is what it came to, null while it is open';
 COMMENT ON COLUMN public.tiktok_ledger.key IS 'of a charge that may be asked for twice: the second one finds the first';
 COMMENT ON COLUMN public.tiktok_ledger.root_run_id IS 'the run whose cap held the money: the outermost one';
+COMMENT ON COLUMN public.tiktok_ledger.outer_step_ids IS 'steps of outer runs whose caps held the money';
 CREATE TABLE public.tiktok_messages (
     workspace_id uuid NOT NULL,
     id uuid NOT NULL,
@@ -655,7 +658,8 @@ CREATE TABLE public.tiktok_workflow_runs (
     parent_step_id uuid,
     depth integer DEFAULT 0 NOT NULL,
     priority smallint DEFAULT 0 NOT NULL,
-    root_run_id uuid
+    root_run_id uuid,
+    outer_step_ids uuid[]
 )
 WITH (fillfactor='70', toast_tuple_target='256', autovacuum_analyze_scale_factor='1', autovacuum_vacuum_threshold='2000', autovacuum_vacuum_scale_factor='0.5', autovacuum_vacuum_insert_scale_factor='1');
 ALTER TABLE ONLY public.tiktok_workflow_runs ALTER COLUMN workspace_id SET (n_distinct=1);
@@ -663,12 +667,13 @@ ALTER TABLE ONLY public.tiktok_workflow_runs ALTER COLUMN brief_jsonb SET STORAG
 ALTER TABLE ONLY public.tiktok_workflow_runs FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_workflow_runs OWNER TO army_owner;
 COMMENT ON COLUMN public.tiktok_workflow_runs.version IS 'counts the events of this run: the next one gets version + 1';
-COMMENT ON COLUMN public.tiktok_workflow_runs.paused_scope IS 'what was paused: this run alone, its workflow, or the whole workspace; resuming that one resumes it';
+COMMENT ON COLUMN public.tiktok_workflow_runs.paused_scope IS 'what was paused: this run alone, its workflow, the whole workspace, or the run that it is inside of; run: by itself, whatever else holds it too';
 COMMENT ON COLUMN public.tiktok_workflow_runs.forked_at_steps IS 'the steps from which on this run does again what the earlier one did; all before them are taken over';
 COMMENT ON COLUMN public.tiktok_workflow_runs.parent_step_id IS 'the step of another run that started this one as its sub-workflow, and waits for it';
 COMMENT ON COLUMN public.tiktok_workflow_runs.depth IS 'how many runs this one is inside of';
 COMMENT ON COLUMN public.tiktok_workflow_runs.priority IS 'of two runs of a workspace that wait, the higher is let in first';
 COMMENT ON COLUMN public.tiktok_workflow_runs.root_run_id IS 'the outermost run that this one is inside of: its cap bounds both';
+COMMENT ON COLUMN public.tiktok_workflow_runs.outer_step_ids IS 'the step that waits for this run, and those that wait for the runs it is inside of: their caps bound it';
 CREATE TABLE public.tiktok_workflow_steps (
     workspace_id uuid NOT NULL,
     id uuid NOT NULL,

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from shared.core.canonical import JsonObject
 from shared.core.status import RunStatus
-from shared.engine.admission import admit_move, let_in
 from shared.engine.attempt import Attempt
+from shared.engine.lift_pause import Lifted, lift_pause
 from shared.engine.parents import parent_moves, wake_parent
 from shared.engine.read_run import no_run, shown
-from shared.engine.relay import WakeUp, wake_steps
 from shared.engine.rooms import Rooms
 from shared.engine.settle_step import cancel_attempt
 from shared.errors import ConflictError
@@ -82,11 +80,13 @@ def _lost_attempt(ask: Ask, step: JsonObject) -> Attempt:
 
 
 def pause_run(ask: Ask, rooms: Rooms) -> JsonObject:
-    """Holds a run: what is at work goes on to its end, nothing further begins. Twice is harmless.
+    """Holds a run and those inside of it: what is at work goes on to its end, nothing further begins. Twice is
+    harmless; a run that is held with something wider is held by itself too.
 
     Raises `NotFoundError`, and `ConflictError` if the run has ended or is being cancelled.
     """
-    rooms.store.move_step(ask.workspace_id, "pause_run", run_id=ask.run_id, paused_by=ask.subject, reason=ask.reason)
+    values = {"run_id": ask.run_id, "paused_by": ask.subject, "reason": ask.reason}
+    rooms.store.move_all(ask.workspace_id, [("lock_runs_within", {"run_id": ask.run_id}), ("pause_run", values)])
     told = _told(ask, rooms)
     if told["paused_at"] is None:
         raise ConflictError(f"run {ask.run_id} is being cancelled")
@@ -94,27 +94,22 @@ def pause_run(ask: Ask, rooms: Rooms) -> JsonObject:
 
 
 def resume_run(ask: Ask, rooms: Rooms) -> JsonObject:
-    """Lets a paused run go on and wakes its steps. One that is not paused is left as it is.
+    """Lets a paused run go on, with those inside of it, and wakes their steps. One that is not paused is left as it is.
 
-    Raises `NotFoundError`, and `ConflictError` if the run has ended, or its workflow or workspace is paused.
+    Raises `NotFoundError`, and `ConflictError` if the run has ended, or its workflow, its workspace or the run that it
+    is inside of is paused.
     """
-    values = {"run_id": ask.run_id, "resumed_by": ask.subject, "grace_s": rooms.settings.sweep_grace_s}
-    moves: list[Step] = [("lock_run", {"run_id": ask.run_id}), ("resume_run", values), admit_move(rooms)]
-    _, later, admitted = rooms.store.move_all(ask.workspace_id, moves)
-    wake_steps(rooms, [*resumed(ask.workspace_id, later), *let_in(ask.workspace_id, admitted)])
+    locks: list[Step] = [
+        ("lock_starts", {"workspace_id": ask.workspace_id}),
+        ("lock_runs_within", {"run_id": ask.run_id}),
+    ]
+    lift_pause(ask.workspace_id, Lifted(run_id=ask.run_id), ask.subject, locks, rooms)
     told = _told(ask, rooms)
     if told["paused_at"] is not None:
-        what = "the workspace" if told["paused_scope"] == "workspace" else f"workflow {told['workflow_slug']}"
-        raise ConflictError(f"run {ask.run_id} is held because {what} is paused; resume that")
+        what = {"workspace": "the workspace", "outer_run": f"run {told['parent_run_id']} that it is inside of"}
+        held_by = what.get(told["paused_scope"], f"workflow {told['workflow_slug']}")
+        raise ConflictError(f"run {ask.run_id} is held because {held_by} is paused; resume that")
     return told
-
-
-def resumed(workspace_id: UUID, steps: list[Any]) -> list[WakeUp]:
-    """The wake-ups of steps that may go on later. Named by the run's version: each resume has its own names."""
-    return [
-        WakeUp(workspace_id, step.run_id, step.step_id, step.version, due=step.not_before, reason="resume")
-        for step in steps
-    ]
 
 
 def _told(ask: Ask, rooms: Rooms, *, also_ended: RunStatus | None = None) -> JsonObject:
@@ -126,6 +121,9 @@ def _told(ask: Ask, rooms: Rooms, *, also_ended: RunStatus | None = None) -> Jso
     if RunStatus(run.status).is_final and run.status != also_ended:
         why = f": {run.error_message}" if run.error_message else ""
         raise ConflictError(f"run {ask.run_id} has ended: {run.status} at {shown(run.completed_at)}{why}")
-    names = ("status", "version", "steps_open", "workflow_slug", "cancel_requested_at", "cancelled_by", "cancel_reason")
+    names = ("status", "version", "steps_open", "workflow_slug", "parent_run_id")
+    cancelled = ("cancel_requested_at", "cancelled_by", "cancel_reason")
     paused = ("paused_at", "paused_scope", "paused_by", "pause_reason", "completed_at")
-    return {"workflow_run_id": str(ask.run_id)} | {name: shown(getattr(run, name)) for name in (*names, *paused)}
+    return {"workflow_run_id": str(ask.run_id)} | {
+        name: shown(getattr(run, name)) for name in (*names, *cancelled, *paused)
+    }

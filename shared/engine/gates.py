@@ -21,7 +21,7 @@ from shared.core.status import EffectStatus, GateStatus
 from shared.engine.attempt import Attempt, Ended
 from shared.engine.relay import EffectWakeUp, WakeUp, wake_effects, wake_steps
 from shared.engine.rooms import Rooms
-from shared.errors import ApprovalRejectedError, EngineError, FenceLostError, TerminalError
+from shared.errors import ApprovalRejectedError, EngineError, FenceLostError, RunCancelledError, TerminalError
 from shared.store.documents import as_jsonb, clean_text
 from shared.store.session import Step
 
@@ -95,7 +95,8 @@ def _open(attempt: Attempt, step: Any, given: JsonObject, rooms: Rooms) -> Ended
         options=GateOptions.model_validate(step.definition["options"]),
         effect_ids=tuple(effect.id for effect in effects),
     )
-    return ask(attempt, question, rooms)
+    asked = ask(attempt, question, rooms)
+    return RunCancelledError("the run was cancelled before its gate was open") if asked == "not_ours" else asked
 
 
 def shown_effect(effect: Any) -> JsonObject:

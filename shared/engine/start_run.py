@@ -16,7 +16,7 @@ from shared.core.graph import execution_order, successors_of
 from shared.core.ids import new_id
 from shared.core.inputs import BRIEF, ITEM, by_name, references_in
 from shared.core.status import TriggerType
-from shared.engine.admission import admit_move, let_in
+from shared.engine.admission import admit_move, as_array, let_in
 from shared.engine.relay import wake_steps
 from shared.engine.rooms import Rooms
 from shared.errors import ConflictError
@@ -54,12 +54,18 @@ class Fork:
 @dataclass(frozen=True, slots=True)
 class Parent:
     """The step of another run that starts this one and waits for it. `depth`: how many runs this one is inside of;
-    `root_run_id`: the outermost of them, whose cap bounds this one too."""
+    `root_run_id`: the outermost of them, whose cap bounds this one too, as do those of the step and of
+    `outer_step_ids`, which wait for that other run."""
 
     run_id: UUID
     step_id: UUID
     depth: int
     root_run_id: UUID
+    outer_step_ids: tuple[UUID, ...] = ()
+
+    @property
+    def waiting_step_ids(self) -> tuple[UUID, ...]:
+        return (self.step_id, *self.outer_step_ids)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +166,7 @@ def _values(request: RunRequest, rooms: Rooms) -> dict[str, Any]:
         "parent_step_id": request.parent.step_id if request.parent else None,
         "depth": request.parent.depth if request.parent else 0,
         "root_run_id": request.parent.root_run_id if request.parent else None,
+        "outer_step_ids": as_array(request.parent.waiting_step_ids) if request.parent else None,
         "created_by": request.created_by,
         "idempotency_key": request.idempotency_key,
         "request_digest": request.digest,

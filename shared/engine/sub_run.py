@@ -18,7 +18,7 @@ from shared.engine.relay import WakeUp, wake_steps
 from shared.engine.rooms import Rooms
 from shared.engine.start_run import Fork, Parent, RunRequest, starting
 from shared.engine.take_brief import DEEPEST_RUN, Caller, check_subject, definition_of
-from shared.errors import EngineError, FenceLostError, SubWorkflowFailedError
+from shared.errors import EngineError, RunCancelledError, SubWorkflowFailedError
 from shared.store.session import Step
 from shared.workflows.check import OWN_FIELDS, check_brief
 
@@ -52,8 +52,8 @@ def _wait(attempt: Attempt, key: str, starts: list[Step], rooms: Rooms) -> Ended
         "attempt": attempt.number,
         "idempotency_key": key,
     }
-    moves: list[Step] = [("lock_run", {"run_id": attempt.run_id}), *starts, ("wait_for_sub_run", waiting)]
-    moves.append(admit_move(rooms))
+    moves: list[Step] = [*starts[:1], ("lock_run", {"run_id": attempt.run_id}), *starts[1:]]  # as a pause locks
+    moves += [("wait_for_sub_run", waiting), admit_move(rooms)]
     found = rooms.store.move_all(attempt.workspace_id, moves)
     begun = {name: rows for (name, _), rows in zip(moves, found, strict=True)}
     wake_steps(rooms, let_in(attempt.workspace_id, begun["admit_steps"]))
@@ -61,7 +61,7 @@ def _wait(attempt: Attempt, key: str, starts: list[Step], rooms: Rooms) -> Ended
         if step.status == "queued":
             wake_steps(rooms, [WakeUp(attempt.workspace_id, attempt.run_id, step.id, step.attempt, reason="sub_run")])
         return "waiting"
-    return FenceLostError("another attempt owns this step now, or its run has ended")
+    return RunCancelledError("the run was cancelled, or another attempt owns this step now")
 
 
 def _request(attempt: Attempt, step: Any, given: JsonObject, key: str, rooms: Rooms) -> RunRequest:
@@ -84,7 +84,10 @@ def _request(attempt: Attempt, step: Any, given: JsonObject, key: str, rooms: Ro
         trigger_event_id=outer.trigger_event_id,
         idempotency_key=key,
         fork=_memory(attempt, step, definition.digest, rooms),
-        parent=Parent(attempt.run_id, attempt.step_id, outer.depth + 1, outer.root_run_id),
+        priority=outer.priority,
+        parent=Parent(
+            attempt.run_id, attempt.step_id, outer.depth + 1, outer.root_run_id, tuple(outer.outer_step_ids or ())
+        ),
     )
 
 

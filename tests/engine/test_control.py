@@ -25,6 +25,7 @@ from shared.store.session import Store
 from tests.support.queues import HeldQueue, Outcome
 from tests.support.runs import claim_of, events_of, started, step, steps_of, workflow
 from tests.support.stopping import HookedStore, Point, at_once, calling_agent
+from tests.support.waiting import waiting_agent
 
 CHAIN = workflow(step("a"), step("b", "a"), step("c", "b"))
 FAN = workflow(step("root"), *(step(f"b{n}", "root") for n in range(6)), step("join", *(f"b{n}" for n in range(6))))
@@ -172,6 +173,30 @@ def test_a_cancel_just_before_any_statement(
 
     assert hooked.is_done
     check_ended(run.run_id, workspace, rooms)
+
+
+@pytest.mark.parametrize("statement", ["open_gate", "wait_for_sub_run", "spread_step", "suspend_step"])
+def test_a_cancel_just_before_a_step_lets_go(
+    rooms: Rooms, queue: HeldQueue, workspace: UUID, store: Store, statement: str
+) -> None:
+    """A gate, a run inside of it, items, a wait: none of them begins, and the run ends at once, not with a lease."""
+    with waiting_agent():
+        definition = {
+            "open_gate": workflow(step("a"), step("ask", "a", agent="approval_gate")),
+            "wait_for_sub_run": workflow(step("sub", agent="workflow", workflow="profile_audit")),
+            "spread_step": workflow(step("each", for_each="brief.names")),
+            "suspend_step": workflow(step("wait", agent="waiting")),
+        }[statement]
+        brief = {"handle": "@lakucosmetics", "names": ["a", "b"]}
+        run = started(definition, workspace, rooms, brief=brief)
+        hooked = HookedStore(store, statement, lambda: cancel(workspace, run.run_id, rooms))
+
+        queue.deliver_all(replace(rooms, store=hooked))
+
+    assert hooked.is_done
+    check_ended(run.run_id, workspace, rooms)
+    asked = {"status": None, "workflow_slug": None, "before": None, "limit": 100}
+    assert [one.id for one in rooms.store.move(workspace, "runs_newest_first", **asked)] == [run.run_id]
 
 
 @pytest.mark.parametrize("how", ["broken", "away"])

@@ -10,22 +10,23 @@ from uuid import UUID
 
 import pytest
 
-from shared.core.definitions import RetryPolicy, WorkflowDef, WorkflowStepDef
+from shared.core.definitions import RetryPolicy, WorkflowDef
 from shared.engine.control import Ask, cancel_run
+from shared.engine.decide import Decision, decide
 from shared.engine.earlier_run import Again
 from shared.engine.read_run import read_run
 from shared.engine.restart_run import repeat_run
 from shared.engine.rooms import Rooms
 from shared.engine.start_run import Parent
 from shared.engine.sweep import sweep
-from shared.engine.take_brief import Caller, store_workflow
+from shared.engine.take_brief import Caller
 from shared.engine.work_steps import StepOutcome
 from shared.errors import InvalidDefinitionError, StoreBusyError
-from shared.workflows.check import check_definition
 from tests.support.dying import DyingStore
+from tests.support.inner import ended, inner_of, runs, stored
 from tests.support.queues import HeldQueue
-from tests.support.runs import events_of, started, step, steps_of, workflow
-from tests.support.spending import spending_agent
+from tests.support.runs import started, step, steps_of, workflow
+from tests.support.spending import SpendingAgent, spending_agent
 from tests.support.stopping import Point, calling_agent
 
 INNER = workflow(step("a"), step("b", "a", input_map={"seen": "a.output.echo.topic"}), slug="inner")
@@ -35,31 +36,6 @@ INNER = workflow(step("a"), step("b", "a", input_map={"seen": "a.output.echo.top
 def point() -> Iterator[Point]:
     with calling_agent("one", "two") as made:
         yield made
-
-
-def runs(slug: str = "inner", key: str = "sub", *depends_on: str, **more: Any) -> WorkflowStepDef:
-    return step(key, *depends_on, agent="workflow", workflow=slug, **more)
-
-
-def stored(workspace: UUID, rooms: Rooms, *definitions: WorkflowDef) -> None:
-    for definition in definitions:
-        check_definition(definition)
-        store_workflow(definition, Caller(workspace, "ada"), rooms)
-
-
-def inner_of(run_id: UUID, workspace: UUID, rooms: Rooms, key: str = "sub") -> list[UUID]:
-    """The runs that a step of the run has started, oldest first."""
-    found = rooms.store.move(workspace, "runs_newest_first", status=None, workflow_slug=None, before=None, limit=100)
-    step_id = steps_of(run_id, workspace, rooms)[key]["id"]
-    own = [run.id for run in found if read_run(workspace, run.id, rooms)["parent_step_id"] == step_id]
-    return own[::-1]
-
-
-def ended(run_id: UUID, workspace: UUID, rooms: Rooms) -> dict[str, Any]:
-    found = read_run(workspace, run_id, rooms)
-    assert found["steps_open"] == 0
-    assert [event.seq for event in events_of(run_id, workspace, rooms)] == list(range(1, found["version"] + 1))
-    return found
 
 
 def test_a_step_runs_a_workflow(rooms: Rooms, queue: HeldQueue, workspace: UUID) -> None:
@@ -292,6 +268,10 @@ def test_runs_inside_of_a_run_share_its_cap(rooms: Rooms, queue: HeldQueue, work
         assert proved.ledger_usd == cap.used_usd
 
 
+def gates_of(run_id: UUID, workspace: UUID, rooms: Rooms) -> list[Any]:
+    return rooms.store.move(workspace, "gates_newest_first", status="open", run_id=run_id, before=None, limit=5)
+
+
 def test_runs_go_only_so_deep(rooms: Rooms, queue: HeldQueue, workspace: UUID) -> None:
     """A run that is five deep starts none, even if a definition was changed to say so."""
     stored(workspace, rooms, INNER)
@@ -318,3 +298,74 @@ def test_what_runs_itself_is_refused(rooms: Rooms, workspace: UUID) -> None:
             stored(workspace, rooms, definition)
         assert refused.value.field == "steps.sub.workflow"
         assert told in refused.value.problem
+
+
+@pytest.fixture
+def spending() -> Iterator[type[SpendingAgent]]:
+    with spending_agent() as agent:
+        yield agent
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+def test_the_cap_of_a_step_bounds_the_runs_inside(
+    spending: type[SpendingAgent], rooms: Rooms, queue: HeldQueue, workspace: UUID, depth: int
+) -> None:
+    """At any depth: the call that would pass it is not made, its step asks for more money by the cap's name, and one
+    who allows it lets the run go on. The proof of the inner run counts what the cap does."""
+    calls = {"calls": "brief.calls"}
+    inner = workflow(step("s", agent="spending", input_map=calls), slug="inner")
+    stored(workspace, rooms, inner, workflow(runs("inner", input_map=calls), slug="middle"))
+    capped = runs(["inner", "middle"][depth - 1], budget_usd=Decimal("0.20"), input_map=calls)
+    run = started(workflow(capped), workspace, rooms, brief={"calls": 10}, budget_usd=Decimal("9"))
+
+    queue.deliver_all(rooms)
+
+    innermost = run.run_id
+    for _ in range(depth):
+        (innermost,) = inner_of(innermost, workspace, rooms)
+    assert steps_of(innermost, workspace, rooms)["s"]["status"] == "pending_approval"
+    (gate,) = gates_of(innermost, workspace, rooms)
+    step_id = steps_of(run.run_id, workspace, rooms)["sub"]["id"]
+    assert (gate.kind, gate.proposal["cap"], gate.proposal["cap_id"]) == ("budget", "step", step_id)
+    proved = {cap.scope: cap for cap in rooms.store.move(workspace, "caps_to_prove", run_id=innermost)}
+    assert proved["step"].used_usd == proved["step"].ledger_usd == spending.asked * Decimal("0.03") <= Decimal("0.20")
+
+    decide(Decision(workspace, gate.step_id, "ada", (), "approve", gate.digest, up_to_usd=Decimal(2)), rooms)
+    queue.deliver_all(rooms)
+
+    assert spending.asked == 10
+    assert ended(run.run_id, workspace, rooms)["status"] == "succeeded"
+    proved = {cap.scope: cap for cap in rooms.store.move(workspace, "caps_to_prove", run_id=run.run_id)}
+    assert proved["step"].used_usd == proved["step"].ledger_usd == Decimal("0.30")
+
+
+@pytest.mark.parametrize(
+    ("own", "outer", "whole", "expected"),
+    [("0.06", "9", "9", "own"), ("9", "0.06", "9", "outer"), ("9", "9", "0.06", "run")],
+)
+def test_the_tightest_of_nested_caps_is_named(
+    spending: type[SpendingAgent],
+    rooms: Rooms,
+    queue: HeldQueue,
+    workspace: UUID,
+    own: str,
+    outer: str,
+    whole: str,
+    expected: str,
+) -> None:
+    """The step's own, that of the step that waits for its run, the run's: whichever leaves least; none is passed."""
+    one = step("s", agent="spending", budget_usd=Decimal(own), options={"calls": 3})
+    stored(workspace, rooms, workflow(one, slug="inner"))
+    definition = workflow(runs("inner", budget_usd=Decimal(outer)))
+
+    run = started(definition, workspace, rooms, budget_usd=Decimal(whole))
+    queue.deliver_all(rooms)
+
+    (inner,) = inner_of(run.run_id, workspace, rooms)
+    (gate,) = gates_of(inner, workspace, rooms)
+    named = {
+        "own": steps_of(inner, workspace, rooms)["s"]["id"],
+        "outer": steps_of(run.run_id, workspace, rooms)["sub"]["id"],
+        "run": str(run.run_id),
+    }
+    assert (gate.proposal["cap_id"], spending.asked) == (named[expected], 1)

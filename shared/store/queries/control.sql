@@ -168,17 +168,41 @@ select cancel_requested_at is not null as is_cancelled from tiktok_workflow_step
 
 -- name: control_of_run
 select status, version, steps_open, cancel_requested_at, cancelled_by, cancel_reason, paused_at, paused_scope,
-       paused_by, pause_reason, completed_at, error_message, workflow_slug
+       paused_by, pause_reason, completed_at, error_message, workflow_slug, parent_run_id
   from tiktok_workflow_runs where id = :run_id::uuid;
 
+-- name: lock_runs_within
+-- Sent just before pause_run and resume_runs: the run and those inside of it, the innermost first, as the end of an inner
+-- run locks them. What was started inside of it meanwhile is there for the next statement to see.
+with recursive within as (
+    select workspace_id, id, depth from tiktok_workflow_runs where id = :run_id::uuid
+     union all
+    select r.workspace_id, r.id, r.depth
+      from within w join tiktok_workflow_runs r on r.workspace_id = w.workspace_id and r.parent_run_id = w.id
+     where r.status = 'running'
+)
+select r.id from within w join tiktok_workflow_runs r on r.workspace_id = w.workspace_id and r.id = w.id
+ order by w.depth desc, r.id for no key update of r;
+
 -- name: pause_run
--- From now on no step of it is claimed; what is at work goes on to its end. Nothing is woken: resuming does that.
-with run as (
-    update tiktok_workflow_runs
-       set paused_at = now(), paused_scope = 'run', paused_by = :paused_by::text, pause_reason = :reason::text,
-           version = version + 1
-     where id = :run_id::uuid and status = 'running' and paused_at is null and cancel_requested_at is null
-    returning workspace_id, id, version
+-- From now on no step of it is claimed, nor of a run inside of it; what is at work goes on to its end. Nothing is woken:
+-- resuming does that. A run that is held by something wider is from now on held by itself too.
+with recursive within as (
+    select workspace_id, id, true as is_asked from tiktok_workflow_runs
+     where id = :run_id::uuid and status = 'running' and cancel_requested_at is null
+       and paused_scope is distinct from 'run'
+     union all
+    select r.workspace_id, r.id, false
+      from within w join tiktok_workflow_runs r on r.workspace_id = w.workspace_id and r.parent_run_id = w.id
+     where r.status = 'running' and r.cancel_requested_at is null
+), run as (
+    update tiktok_workflow_runs r
+       set paused_at = coalesce(r.paused_at, now()),
+           paused_scope = case when w.is_asked then 'run' else 'outer_run' end::pause_scope,
+           paused_by = :paused_by::text, pause_reason = :reason::text, version = r.version + 1
+      from within w
+     where r.workspace_id = w.workspace_id and r.id = w.id and (w.is_asked or r.paused_at is null)
+    returning r.workspace_id, r.id, r.version, r.paused_scope
 ), asleep as (
     delete from tiktok_wake_ups w using tiktok_workflow_steps s, run
      where s.workspace_id = run.workspace_id and s.workflow_run_id = run.id and s.status = 'queued'
@@ -186,29 +210,72 @@ with run as (
 ), told as (
     insert into tiktok_outbox (workspace_id, subject_id, seq, kind, payload)
     select workspace_id, id, version, 'workflow_run.paused',
-           jsonb_build_object('status', 'running', 'paused_scope', 'run', 'paused_by', :paused_by::text,
+           jsonb_build_object('status', 'running', 'paused_scope', paused_scope, 'paused_by', :paused_by::text,
                               'reason', :reason::text)
       from run
 )
 select id from run;
 
--- name: resume_run
--- Its steps may be claimed again: those that are queued, and those whose executor was lost meanwhile, are to be woken.
-with run as (
-    update tiktok_workflow_runs
-       set paused_at = null, paused_scope = null, paused_by = null, pause_reason = null, version = version + 1
-     where id = :run_id::uuid and status = 'running' and paused_at is not null and paused_scope = 'run'
-    returning workspace_id, id, version, priority
+-- name: resume_runs
+-- Lifts one pause: of a run (:run_id), or of a :scope. What it held goes on, unless something else holds it still: a
+-- pause of the workspace or of its workflow, or a run that it is inside of. Steps that are queued may be claimed again,
+-- and so may those whose executor was lost meanwhile.
+with recursive lifted as (
+    delete from tiktok_pauses
+     where scope = :scope::pause_scope and workflow_slug = :workflow_slug::text
+    returning workspace_id
+), within as (
+    select workspace_id, id from tiktok_workflow_runs
+     where id = :run_id::uuid and status = 'running' and paused_scope = 'run'
+     union all
+    select r.workspace_id, r.id
+      from within w join tiktok_workflow_runs r on r.workspace_id = w.workspace_id and r.parent_run_id = w.id
+     where r.status = 'running'
+), held as (
+    select r.workspace_id, r.id, r.parent_run_id, r.workflow_slug
+      from within w join tiktok_workflow_runs r on r.workspace_id = w.workspace_id and r.id = w.id
+     where r.paused_at is not null and (r.paused_scope <> 'run' or r.id = :run_id::uuid)
+     union all
+    select r.workspace_id, r.id, r.parent_run_id, r.workflow_slug
+      from lifted l join tiktok_workflow_runs r on r.workspace_id = l.workspace_id
+     where r.status = 'running' and r.paused_at is not null and r.paused_scope <> 'run'
+), holder as ( -- the run itself, and those that it is inside of
+    select workspace_id, id, parent_run_id, workflow_slug, 0 as distance, false as is_paused,
+           null::text as paused_by, null::text as pause_reason
+      from held
+     union all
+    select h.workspace_id, h.id, o.parent_run_id, o.workflow_slug, h.distance + 1,
+           o.paused_scope = 'run' and o.id is distinct from :run_id::uuid, o.paused_by, o.pause_reason
+      from holder h join tiktok_workflow_runs o on o.workspace_id = h.workspace_id and o.id = h.parent_run_id
+     where o.status = 'running'
+), still as (
+    select distinct on (h.id) h.id, case when h.distance > 0 then 'outer_run' else p.scope end as scope,
+           coalesce(p.paused_by, h.paused_by) as paused_by, coalesce(p.reason, h.pause_reason) as reason
+      from holder h
+      left join tiktok_pauses p on p.workspace_id = h.workspace_id
+                               and (p.scope = 'workspace' or p.scope = 'workflow' and p.workflow_slug = h.workflow_slug)
+                               and not (p.scope = coalesce(:scope::pause_scope, 'run')
+                                        and p.workflow_slug = :workflow_slug::text)
+     where p.scope is not null or h.is_paused
+     order by h.id, h.distance, p.scope desc
+), run as (
+    update tiktok_workflow_runs r
+       set paused_at = case when still.scope is not null then r.paused_at end,
+           paused_scope = still.scope, paused_by = still.paused_by, pause_reason = still.reason,
+           version = r.version + case when still.scope is null then 1 else 0 end
+      from held left join still on still.id = held.id
+     where r.workspace_id = held.workspace_id and r.id = held.id and r.status = 'running'
+    returning r.workspace_id, r.id, r.version, r.paused_at, r.priority
 ), told as (
     insert into tiktok_outbox (workspace_id, subject_id, seq, kind, payload)
     select workspace_id, id, version, 'workflow_run.resumed',
            jsonb_build_object('status', 'running', 'resumed_by', :resumed_by::text)
-      from run
+      from run where paused_at is null
 ), step as (
     select s.workspace_id, s.id, s.workflow_run_id, s.idx, s.not_before, run.version, run.priority,
            s.status = 'queued' or s.leased_until < now() as is_idle
       from run join tiktok_workflow_steps s on s.workspace_id = run.workspace_id and s.workflow_run_id = run.id
-     where s.status in ('queued', 'running')
+     where run.paused_at is null and s.status in ('queued', 'running')
 ), waking as (
     insert into tiktok_wake_ups (workspace_id, step_id, workflow_run_id, wake_at, state, priority, generation)
     select workspace_id, id, workflow_run_id,
@@ -217,10 +284,12 @@ with run as (
            priority, version
       from step
     on conflict (workspace_id, step_id) do update
-       set wake_at = excluded.wake_at, state = excluded.state, generation = excluded.generation
+       set wake_at = excluded.wake_at, state = excluded.state, priority = excluded.priority,
+           generation = excluded.generation
 )
-select workflow_run_id as run_id, id as step_id, not_before, version from step
- where is_idle and not_before > now() order by idx;
+select (select count(*) from run where paused_at is null)::int as runs,
+       (select jsonb_agg(jsonb_build_array(workflow_run_id, id, version, not_before) order by workflow_run_id, idx)
+          from step where is_idle and not_before > now()) as steps;
 
 -- name: park_step
 -- A paused step was woken: it is not looked at again until its run is resumed. No row: it is at work, or not paused.
@@ -247,22 +316,35 @@ select :workspace_id::uuid, :workspace_id::uuid, coalesce(max(seq), 0) + 1, :kin
   from tiktok_outbox where subject_id = :workspace_id::uuid
 returning seq;
 
+-- name: lock_running
+-- Sent just before pause_scope and resume_runs of a scope: in the order of lock_runs_within.
+select id from tiktok_workflow_runs where status = 'running' order by depth desc, id for no key update;
+
 -- name: pause_scope
--- Pauses a workflow, or the whole workspace: its runs, but those that are paused already, and those yet to start.
-with scope as (
+-- Pauses a workflow, or the whole workspace: its runs, and those inside of them, but those that are paused already; and
+-- those yet to start.
+with recursive scope as (
     insert into tiktok_pauses (workspace_id, scope, workflow_slug, paused_by, reason)
     values (:workspace_id::uuid, :scope::pause_scope, :workflow_slug::text, :paused_by::text, :reason::text)
     on conflict (workspace_id, scope, workflow_slug) do nothing
     returning workspace_id
+), meant as (
+    select r.workspace_id, r.id, true as is_asked
+      from scope join tiktok_workflow_runs r on r.workspace_id = scope.workspace_id
+     where r.status = 'running' and r.cancel_requested_at is null
+       and (:scope::pause_scope = 'workspace' or r.workflow_slug = :workflow_slug::text)
+     union
+    select r.workspace_id, r.id, false
+      from meant m join tiktok_workflow_runs r on r.workspace_id = m.workspace_id and r.parent_run_id = m.id
+     where r.status = 'running' and r.cancel_requested_at is null and :scope::pause_scope <> 'workspace'
 ), run as (
     update tiktok_workflow_runs r
-       set paused_at = now(), paused_scope = :scope::pause_scope, paused_by = :paused_by::text,
-           pause_reason = :reason::text, version = r.version + 1
-      from scope
-     where r.workspace_id = scope.workspace_id and r.status = 'running' and r.paused_at is null
-       and r.cancel_requested_at is null
-       and (:scope::pause_scope = 'workspace' or r.workflow_slug = :workflow_slug::text)
-    returning r.workspace_id, r.id, r.version
+       set paused_at = now(),
+           paused_scope = case when m.is_asked then :scope::pause_scope else 'outer_run' end,
+           paused_by = :paused_by::text, pause_reason = :reason::text, version = r.version + 1
+      from (select workspace_id, id, bool_or(is_asked) as is_asked from meant group by 1, 2) m
+     where r.workspace_id = m.workspace_id and r.id = m.id and r.paused_at is null
+    returning r.workspace_id, r.id, r.version, r.paused_scope
 ), asleep as (
     delete from tiktok_wake_ups w using tiktok_workflow_steps s, run
      where s.workspace_id = run.workspace_id and s.workflow_run_id = run.id and s.status = 'queued'
@@ -270,59 +352,11 @@ with scope as (
 ), told as (
     insert into tiktok_outbox (workspace_id, subject_id, seq, kind, payload)
     select workspace_id, id, version, 'workflow_run.paused',
-           jsonb_build_object('status', 'running', 'paused_scope', :scope::text, 'paused_by', :paused_by::text,
+           jsonb_build_object('status', 'running', 'paused_scope', paused_scope, 'paused_by', :paused_by::text,
                               'reason', :reason::text)
       from run
 )
 select (select count(*) from scope) > 0 as is_new, (select count(*) from run)::int as runs;
-
--- name: resume_scope
--- Lifts a pause, and resumes the runs that it held. When the workspace's is lifted, runs of a workflow that is paused
--- itself stay paused with it.
-with scope as (
-    delete from tiktok_pauses
-     where scope = :scope::pause_scope and workflow_slug = :workflow_slug::text
-    returning workspace_id
-), held as (
-    select r.workspace_id, r.id, p.scope is not null as stays
-      from scope
-      join tiktok_workflow_runs r on r.workspace_id = scope.workspace_id and r.status = 'running'
-                                 and r.paused_scope = :scope::pause_scope
-                                 and (:scope::pause_scope = 'workspace' or r.workflow_slug = :workflow_slug::text)
-      left join tiktok_pauses p on p.workspace_id = r.workspace_id and p.scope = 'workflow'
-                               and p.workflow_slug = r.workflow_slug and :scope::pause_scope = 'workspace'
-), run as (
-    update tiktok_workflow_runs r
-       set paused_at = case when held.stays then r.paused_at end,
-           paused_scope = case when held.stays then 'workflow'::pause_scope end,
-           paused_by = case when held.stays then r.paused_by end,
-           pause_reason = case when held.stays then r.pause_reason end,
-           version = r.version + case when held.stays then 0 else 1 end
-      from held where r.workspace_id = held.workspace_id and r.id = held.id and r.status = 'running'
-    returning r.workspace_id, r.id, r.version, r.paused_at, r.priority
-), told as (
-    insert into tiktok_outbox (workspace_id, subject_id, seq, kind, payload)
-    select workspace_id, id, version, 'workflow_run.resumed',
-           jsonb_build_object('status', 'running', 'resumed_by', :resumed_by::text)
-      from run where paused_at is null
-), step as (
-    select s.workspace_id, s.id, s.workflow_run_id, s.idx, s.not_before, run.version, run.priority,
-           s.status = 'queued' or s.leased_until < now() as is_idle
-      from run join tiktok_workflow_steps s on s.workspace_id = run.workspace_id and s.workflow_run_id = run.id
-     where run.paused_at is null and s.status in ('queued', 'running')
-), waking as (
-    insert into tiktok_wake_ups (workspace_id, step_id, workflow_run_id, wake_at, state, priority, generation)
-    select workspace_id, id, workflow_run_id,
-           greatest(not_before, now()) + make_interval(secs => :grace_s::float8),
-           case when not is_idle then 'admitted' when not_before > now() then 'timed' else 'backlog' end::wake_up_state,
-           priority, version
-      from step
-    on conflict (workspace_id, step_id) do update
-       set wake_at = excluded.wake_at, state = excluded.state, generation = excluded.generation
-)
-select (select count(*) from run where paused_at is null)::int as runs,
-       (select jsonb_agg(jsonb_build_array(workflow_run_id, id, version, not_before) order by workflow_run_id, idx)
-          from step where is_idle and not_before > now()) as steps;
 
 -- name: pauses
 select scope, workflow_slug, paused_by, reason, paused_at from tiktok_pauses order by scope desc, workflow_slug;

@@ -150,8 +150,10 @@ with run as (
 select items from step;
 
 -- name: parent_of_sub_run
--- What a run inside of another one has from it. The cap of the outermost one bounds them all.
-select r.depth, r.brief_id, r.created_by, r.trigger_type, r.trigger_event_id, coalesce(r.root_run_id, r.id) as root_run_id
+-- What a run inside of another one has from it. The cap of the outermost one bounds them all, and so do those of the
+-- steps that wait.
+select r.depth, r.brief_id, r.created_by, r.trigger_type, r.trigger_event_id, coalesce(r.root_run_id, r.id) as root_run_id,
+       r.outer_step_ids, r.priority
   from tiktok_workflow_runs r where r.id = :run_id::uuid;
 
 -- name: sub_run_of_step

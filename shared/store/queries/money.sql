@@ -27,7 +27,9 @@ on conflict (workspace_id, scope, scope_id) do nothing;
 select c.scope, c.scope_id
   from tiktok_workflow_runs r
   join tiktok_caps c on c.workspace_id = r.workspace_id
-   and (c.scope = 'step' and c.scope_id = :step_id::uuid::text or c.scope = 'run' and c.scope_id = coalesce(r.root_run_id, r.id)::text
+   and (c.scope = 'step' and c.scope_id = :step_id::uuid::text
+        or c.scope = 'step' and c.scope_id = any (r.outer_step_ids::text[])
+        or c.scope = 'run' and c.scope_id = coalesce(r.root_run_id, r.id)::text
         or c.scope = 'brief' and c.scope_id = r.brief_id::text
         or c.scope = 'workspace_day' and c.scope_id = (now() at time zone 'utc')::date::text)
  where r.id = :run_id::uuid
@@ -37,7 +39,8 @@ select c.scope, c.scope_id
 -- Holds the worst case of a call under each cap that applies, or nothing at all. No row: it does not fit, or the step is
 -- not ours.
 with ours as (
-    select s.workspace_id, s.id, r.id as run_id, coalesce(r.root_run_id, r.id) as root_run_id, r.brief_id
+    select s.workspace_id, s.id, r.id as run_id, coalesce(r.root_run_id, r.id) as root_run_id, r.brief_id,
+           r.outer_step_ids
       from tiktok_workflow_steps s
       join tiktok_workflow_runs r on r.workspace_id = s.workspace_id and r.id = s.workflow_run_id
      where s.id = :step_id::uuid and s.attempt = :attempt::int and s.status = 'running'
@@ -46,7 +49,9 @@ with ours as (
 ), cap as (
     select c.workspace_id, c.scope, c.scope_id, c.used_usd + :ceiling_usd::numeric <= c.cap_usd as fits
       from ours join tiktok_caps c on c.workspace_id = ours.workspace_id
-       and (c.scope = 'step' and c.scope_id = ours.id::text or c.scope = 'run' and c.scope_id = ours.root_run_id::text
+       and (c.scope = 'step' and c.scope_id = ours.id::text
+            or c.scope = 'step' and c.scope_id = any (ours.outer_step_ids::text[])
+            or c.scope = 'run' and c.scope_id = ours.root_run_id::text
             or c.scope = 'brief' and c.scope_id = ours.brief_id::text
             or c.scope = 'workspace_day' and c.scope_id = (now() at time zone 'utc')::date::text)
 ), verdict as (
@@ -56,10 +61,10 @@ with ours as (
       from cap, verdict
      where verdict.fits and c.workspace_id = cap.workspace_id and c.scope = cap.scope and c.scope_id = cap.scope_id
 )
-insert into tiktok_ledger (workspace_id, id, kind, agent_run_id, step_id, run_id, root_run_id, brief_id, reserved_usd)
+insert into tiktok_ledger (workspace_id, id, kind, agent_run_id, step_id, run_id, root_run_id, outer_step_ids, brief_id,
+                           reserved_usd)
 select ours.workspace_id, :reservation_id::uuid, 'model', :agent_run_id::uuid, ours.id, ours.run_id, ours.root_run_id,
-       ours.brief_id,
-       :ceiling_usd::numeric
+       ours.outer_step_ids, ours.brief_id, :ceiling_usd::numeric
   from ours, verdict where verdict.fits
 returning id;
 
@@ -67,14 +72,17 @@ returning id;
 -- A try of a call may be billed although no answer came: the next one holds as much again, or is not made. No row: it does
 -- not fit.
 with held_now as (
-    select l.workspace_id, l.id, l.step_id, coalesce(l.root_run_id, l.run_id) as run_id, l.brief_id, l.day
+    select l.workspace_id, l.id, l.step_id, l.outer_step_ids, coalesce(l.root_run_id, l.run_id) as run_id, l.brief_id,
+           l.day
       from tiktok_agent_steps c
       join tiktok_ledger l on l.workspace_id = c.workspace_id and l.id = c.reservation_id
      where c.agent_run_id = :agent_run_id::uuid and c.id = :id::uuid and l.settled_at is null
 ), cap as (
     select c.workspace_id, c.scope, c.scope_id, c.used_usd + :ceiling_usd::numeric <= c.cap_usd as fits
       from held_now h join tiktok_caps c on c.workspace_id = h.workspace_id
-       and (c.scope = 'step' and c.scope_id = h.step_id::text or c.scope = 'run' and c.scope_id = h.run_id::text
+       and (c.scope = 'step' and c.scope_id = h.step_id::text
+            or c.scope = 'step' and c.scope_id = any (h.outer_step_ids::text[])
+            or c.scope = 'run' and c.scope_id = h.run_id::text
             or c.scope = 'brief' and c.scope_id = h.brief_id::text
             or c.scope = 'workspace_day' and c.scope_id = h.day::text)
 ), verdict as (
@@ -93,13 +101,15 @@ returning l.reserved_usd;
 select c.scope, c.scope_id, c.cap_usd, c.used_usd,
        exists (select from tiktok_ledger l
                 where l.workspace_id = c.workspace_id and l.settled_at is null and l.kind = 'model'
-                  and (c.scope = 'step' and l.step_id::text = c.scope_id or c.scope = 'run'
-                       and coalesce(l.root_run_id, l.run_id)::text = c.scope_id
+                  and (c.scope = 'step' and (l.step_id::text = c.scope_id or c.scope_id = any (l.outer_step_ids::text[]))
+                       or c.scope = 'run' and coalesce(l.root_run_id, l.run_id)::text = c.scope_id
                        or c.scope = 'brief' and l.brief_id = r.brief_id
                        or c.scope = 'workspace_day' and l.day::text = c.scope_id)) as may_ease
   from tiktok_workflow_runs r
   join tiktok_caps c on c.workspace_id = r.workspace_id
-   and (c.scope = 'step' and c.scope_id = :step_id::uuid::text or c.scope = 'run' and c.scope_id = coalesce(r.root_run_id, r.id)::text
+   and (c.scope = 'step' and c.scope_id = :step_id::uuid::text
+        or c.scope = 'step' and c.scope_id = any (r.outer_step_ids::text[])
+        or c.scope = 'run' and c.scope_id = coalesce(r.root_run_id, r.id)::text
         or c.scope = 'brief' and c.scope_id = r.brief_id::text
         or c.scope = 'workspace_day' and c.scope_id = (now() at time zone 'utc')::date::text)
  where r.id = :run_id::uuid and c.used_usd + :ceiling_usd::numeric > c.cap_usd
@@ -109,7 +119,8 @@ select c.scope, c.scope_id, c.cap_usd, c.used_usd,
 -- Sent with what ends a call, after it: its reservation becomes what it cost. What nobody can tell, counts whole. A late
 -- answer to a call in doubt puts it right.
 with call as (
-    select l.workspace_id, l.id, coalesce(l.root_run_id, l.run_id) as run_id, l.step_id, l.brief_id, l.day,
+    select l.workspace_id, l.id, coalesce(l.root_run_id, l.run_id) as run_id, l.step_id, l.outer_step_ids, l.brief_id,
+           l.day,
            coalesce(l.settled_usd, l.reserved_usd) as was,
            case when c.outcome = 'in_doubt' then l.reserved_usd
                 when c.cost_known then c.cost_usd else greatest(c.cost_usd, l.reserved_usd) end as is_now
@@ -123,7 +134,9 @@ with call as (
 update tiktok_caps c set used_usd = greatest(0, c.used_usd - call.was + call.is_now), updated_at = now()
   from call
  where call.was <> call.is_now and c.workspace_id = call.workspace_id
-   and (c.scope = 'step' and c.scope_id = call.step_id::text or c.scope = 'run' and c.scope_id = call.run_id::text
+   and (c.scope = 'step' and c.scope_id = call.step_id::text
+        or c.scope = 'step' and c.scope_id = any (call.outer_step_ids::text[])
+        or c.scope = 'run' and c.scope_id = call.run_id::text
         or c.scope = 'brief' and c.scope_id = call.brief_id::text
         or c.scope = 'workspace_day' and c.scope_id = call.day::text);
 
@@ -169,7 +182,8 @@ insert into tiktok_caps (workspace_id, scope, scope_id, cap_usd, used_usd, set_b
 select :workspace_id::uuid, :scope::cap_scope, :scope_id::text, :cap_usd::numeric,
        (select coalesce(sum(coalesce(l.settled_usd, l.reserved_usd)), 0) from tiktok_ledger l
          where l.workspace_id = :workspace_id::uuid and l.kind = 'model'
-           and (:scope::text = 'step' and l.step_id::text = :scope_id::text
+           and (:scope::text = 'step'
+                and (l.step_id::text = :scope_id::text or :scope_id::text = any (l.outer_step_ids::text[]))
                 or :scope::text = 'run' and coalesce(l.root_run_id, l.run_id)::text = :scope_id::text
                 or :scope::text = 'brief' and l.brief_id::text = :scope_id::text
                 or :scope::text = 'workspace_day' and l.day::text = :scope_id::text)), :set_by::text
@@ -240,7 +254,7 @@ select r.status as run_status, r.total_cost_usd, s.key, s.idx, s.status, s.cost_
 -- name: caps_to_prove
 -- Each cap that counts what this run reserved, beside the sum of the ledger that it stands for.
 with run as (
-    select workspace_id, id, coalesce(root_run_id, id) as root_run_id, brief_id
+    select workspace_id, id, coalesce(root_run_id, id) as root_run_id, outer_step_ids, brief_id
       from tiktok_workflow_runs where id = :run_id::uuid
 ), days as (
     select distinct l.workspace_id, l.kind, l.day from run join tiktok_ledger l on l.workspace_id = run.workspace_id
@@ -252,12 +266,15 @@ select c.scope, c.scope_id, c.cap_usd, c.used_usd, l.ledger_usd
        select coalesce(sum(coalesce(l.settled_usd, l.reserved_usd)), 0) as ledger_usd from tiktok_ledger l
         where l.workspace_id = c.workspace_id and l.kind = case when c.scope = 'ad_day' then 'ad_spend' else 'model'
                                                            end::ledger_kind
-          and (c.scope = 'step' and l.run_id = run.id and l.step_id::text = c.scope_id
-               or c.scope = 'run' and coalesce(l.root_run_id, l.run_id)::text = c.scope_id or c.scope = 'brief' and l.brief_id = run.brief_id
+          and (c.scope = 'step' and coalesce(l.root_run_id, l.run_id) = run.root_run_id
+                   and (l.step_id::text = c.scope_id or c.scope_id = any (l.outer_step_ids::text[]))
+               or c.scope = 'run' and coalesce(l.root_run_id, l.run_id)::text = c.scope_id
+               or c.scope = 'brief' and l.brief_id = run.brief_id
                or c.scope in ('workspace_day', 'ad_day') and l.day::text = c.scope_id)) l
  where c.scope = 'run' and c.scope_id = run.root_run_id::text or c.scope = 'brief' and c.scope_id = run.brief_id::text
     or c.scope = 'step' and c.scope_id in (select s.id::text from tiktok_workflow_steps s
                                             where s.workspace_id = run.workspace_id and s.workflow_run_id = run.id)
+    or c.scope = 'step' and c.scope_id = any (run.outer_step_ids::text[])
     or c.scope = 'workspace_day' and c.scope_id in (select day::text from days where kind = 'model')
     or c.scope = 'ad_day' and c.scope_id in (select day::text from days where kind = 'ad_spend')
  order by c.scope, c.scope_id;

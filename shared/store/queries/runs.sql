@@ -1,12 +1,17 @@
 -- name: start_run
 -- Writes a run, its steps and its first event, pins its definition, and marks its brief dispatched: all or nothing.
--- A known idempotency key writes nothing and returns no row. Under a pause of its workflow or its workspace the run
--- starts paused, and nothing is woken. Steps that were taken over from an earlier run are done as it begins.
+-- A known idempotency key writes nothing and returns no row. Under a pause of its workflow or its workspace, or
+-- of the run that it is inside of, it starts paused, and nothing is woken. Steps that were taken over from an earlier
+-- run are done as it begins.
 with pause as (
-    select scope, paused_by, reason from tiktok_pauses
-     where workspace_id = :workspace_id::uuid
-       and (scope = 'workspace' and workflow_slug = '' or scope = 'workflow' and workflow_slug = :slug::text)
-     order by scope desc limit 1
+    select scope, paused_by, reason from (
+           select scope, paused_by, reason from tiktok_pauses
+            where workspace_id = :workspace_id::uuid
+              and (scope = 'workspace' and workflow_slug = '' or scope = 'workflow' and workflow_slug = :slug::text)
+            union all
+           select 'outer_run', paused_by, pause_reason from tiktok_workflow_runs
+            where id = :parent_run_id::uuid and paused_at is not null) held
+     order by scope = 'outer_run', scope desc limit 1
 ), pinned as (
     insert into tiktok_workflows (workspace_id, digest, slug, version, name, description, dag_jsonb)
     values (:workspace_id::uuid, :digest::text, :slug::text, :workflow_version::int, :name::text, :description::text,
@@ -16,17 +21,20 @@ with pause as (
     insert into tiktok_workflow_runs (
         workspace_id, id, workflow_slug, workflow_version, definition_digest, brief_id, brief_jsonb, trigger_type,
         trigger_event_id, budget_usd, version, steps_total, steps_open, created_by, idempotency_key, request_digest,
-        fork_kind, forked_from_run_id, forked_at_steps, parent_run_id, parent_step_id, depth, root_run_id, paused_at, paused_scope,
-        paused_by, pause_reason, priority)
+        fork_kind, forked_from_run_id, forked_at_steps, parent_run_id, parent_step_id, depth, root_run_id,
+        outer_step_ids, paused_at, paused_scope, paused_by, pause_reason, priority)
     select :workspace_id::uuid, :run_id::uuid, :slug::text, :workflow_version::int, :digest::text, :brief_id::uuid,
            :brief_jsonb::jsonb, :trigger_type::trigger_type, :trigger_event_id::text, :budget_usd::numeric, 1,
            :steps_total::int, :steps_open::int, :created_by::text, :idempotency_key::text, :request_digest::text,
            :fork_kind::fork_kind, :forked_from_run_id::uuid,
            (select array_agg(key) from jsonb_array_elements_text(:forked_at_steps::jsonb) key),
-           :parent_run_id::uuid, :parent_step_id::uuid, :depth::int, :root_run_id::uuid,
+           :parent_run_id::uuid, :parent_step_id::uuid, :depth::int, :root_run_id::uuid, :outer_step_ids::uuid[],
            case when pause.scope is not null then now() end, pause.scope, pause.paused_by, pause.reason,
            :priority::smallint
       from (values (1)) one left join pause on true
+     where not exists (select from tiktok_workflow_steps p -- nobody waits for it any more
+                        where p.id = :parent_step_id::uuid
+                          and (p.completed_at is not null or p.cancel_requested_at is not null))
     on conflict (workspace_id, idempotency_key) do nothing
     returning workspace_id, id, started_at, paused_scope
 ), steps as (
