@@ -13,6 +13,7 @@ from cli.options import RUNS
 from cli.walk import answer_of
 from shared.config import Settings
 from shared.core.canonical import JsonObject
+from shared.core.definitions import WORKFLOW_NODE
 from shared.errors import InvalidInputError, NotFoundError
 from shared.media.boxes import starts_fast
 from shared.media.films import film_store
@@ -34,17 +35,32 @@ def campaign_end(api: Api, run_id: str, settings: Settings, fakes: Mapping[str, 
     effects = [_judged(effect, settings, fakes) for effect in api.get(f"{RUNS}/{run_id}/effects")["effects"]]
     proof = api.get(f"{RUNS}/{run_id}/proof")
     problems = [f"{one['title']}: {problem}" for one in effects for problem in one["problems"]]
-    if proof["verdict"] != "proved":
+    inner = [_inner(api, step) for step in run["steps"] if step["agent_name"] == WORKFLOW_NODE and step["output_jsonb"]]
+    if any(verdict != "proved" for verdict in (proof["verdict"], *(one["verdict"] for one in inner))):
         problems.append("the spend differs from what its calls come to")
     return {
         "workflow_run_id": run_id,
         "status": run["status"],
         "error_message": run["error_message"],
+        "runs_inside": inner,
         "effects": effects,
         "not_run": [step["label"] for step in run["steps"] if step["status"] in ("skipped", "cancelled")],
         "plan_md": run["report_md"],
         "proof": proof,
         "problems": problems,
+    }
+
+
+def _inner(api: Api, step: JsonObject) -> JsonObject:
+    """The run that a step started or took over, with the verdict on what it cost."""
+    output = step["output_jsonb"]
+    proof = api.get(f"{RUNS}/{output['run_id']}/proof")
+    return {
+        "title": step["label"],
+        "workflow_run_id": output["run_id"],
+        "reused": output["reused"],
+        "cost_usd": output["cost_usd"],
+        "verdict": proof["verdict"],
     }
 
 

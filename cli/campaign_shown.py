@@ -11,6 +11,7 @@ from rich.markup import escape
 from cli.money import show_proof
 from cli.table import line, plain
 from shared.core.canonical import JsonObject
+from shared.core.money import show_usd
 
 HEADS = {
     "update_listing": "listings changed",
@@ -24,6 +25,9 @@ def show_campaign(end: JsonObject) -> None:
     """The plan first, if there is one; then each act with its record; then what was not done, and the proof."""
     if end["plan_md"]:
         click.echo(f"\n{plain(end['plan_md'])}\n")
+    for inner in end["runs_inside"]:
+        line(f"[bold]{escape(plain(inner['title']))}[/bold]")
+        line(f"  {_inner(inner)}: ARMY_HOME={end['folder']} army report {inner['workflow_run_id']}")
     for kind, head in HEADS.items():
         done = [effect for effect in end["effects"] if effect["kind"] == kind and effect["status"] == "done"]
         if done:
@@ -37,6 +41,15 @@ def show_campaign(end: JsonObject) -> None:
     for problem in end["problems"]:
         line(f"[bold]not as told:[/bold] {escape(plain(problem))}")
     line(f"\nall of it, again: ARMY_HOME={end['folder']} army show {end['workflow_run_id']}")
+
+
+def _inner(run: JsonObject) -> str:
+    """Whether a run inside of this one was made or taken over, and what it cost."""
+    if run["reused"]:
+        return escape(plain(run["reused"]["told"]))
+    return (
+        f"made first, for {show_usd(Decimal(run['cost_usd'] or 0))}, of the same budget; its spend is {run['verdict']}"
+    )
 
 
 def _lines(effect: JsonObject) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -12,6 +12,7 @@ from rich.markup import escape
 from cli.table import console, line, plain, table
 from cli.watch import SIGNS
 from shared.core.canonical import JsonObject, canonical_json
+from shared.core.definitions import WORKFLOW_NODE
 from shared.core.money import ZERO, show_usd
 
 EMPTY_RUNS = "no runs yet; start one with: army run profile_audit --handle @lakucosmetics --watch"
@@ -82,6 +83,17 @@ def show_run(run: JsonObject) -> None:
     ]
     columns = ("", "idx", "step", "status", "attempt", "ms", "cost", "error")
     table("steps", columns, rows, numbers=("idx", "attempt", "ms", "cost"), prose=("error",), spare=("idx", "attempt"))
+    for told in _inner_runs(run["steps"]):
+        line(escape(plain(told)))
+
+
+def _inner_runs(steps: Sequence[JsonObject]) -> Iterator[str]:
+    """Of each step that ran a workflow: its run, or why none was made."""
+    for step in steps:
+        output = step.get("output_jsonb") or {}
+        if step["agent_name"] == WORKFLOW_NODE and "run_id" in output:
+            reused = output.get("reused")
+            yield f"{step['key']}: " + (reused["told"] if reused else f"army show {output['run_id']}")
 
 
 def _time(iso: str) -> str:

@@ -78,13 +78,24 @@ def ended_run(api: Api, run_id: str) -> JsonObject:
 
 
 def _events(api: Api, run: JsonObject) -> Iterator[JsonObject]:
-    """The events of the run, as long as it goes on by itself."""
+    """The events of the run, and of those inside of it, as long as it goes on by itself."""
     path, has_asked = f"/api/dashboard/workflows/runs/{run['id']}", False
     for event in api.events(run["stream_url"]):
         yield event
+        if "sub_run_id" in event:
+            yield from _inner_events(api, event)
+            if waiting_run(api, api.get(path)) is not None:
+                return
         has_asked = has_asked or event["type"] in ASKING
         if has_asked and event["type"] in RESTING and waiting_run(api, api.get(path)) is not None:
             return
+
+
+def _inner_events(api: Api, waiting: JsonObject) -> Iterator[JsonObject]:
+    """The events of the steps of a run that a step waits for, under both their keys."""
+    for event in _events(api, api.get(f"/api/dashboard/workflows/runs/{waiting['sub_run_id']}")):
+        if "key" in event:
+            yield {**event, "key": f"{waiting['key']}/{event['key']}"}
 
 
 def _live(api: Api, run: JsonObject) -> None:

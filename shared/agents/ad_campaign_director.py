@@ -15,8 +15,9 @@ from shared.agents.asking import ask, system_prompt
 from shared.agents.audit import brand_of
 from shared.agents.base import AgentContext, AgentOutput, AgentResult, BaseAgent
 from shared.agents.campaign import (
-    CampaignInput,
+    AuditedInput,
     ProposalShown,
+    audit_blocks,
     banned_of,
     brand_facts,
     offered,
@@ -55,7 +56,7 @@ NEEDS_PAGE = ("traffic", "conversions")
 MOCK_ADVERTISER = "mock_advertiser"
 
 
-class DirectorInput(CampaignInput):
+class DirectorInput(AuditedInput):
     """`ad_budget_usd` is the most that the campaign may spend in all. `published` and `assets` are what the steps
     before it made; `past_cpm_usd` is what 1,000 views cost in past campaigns, if that is known."""
 
@@ -240,6 +241,7 @@ def plan_blocks(given: DirectorInput, plan: AdPlan) -> list[str]:
         data_block("creatives", shown, untrusted=True),
         data_block("missing_creatives", list(plan.missing_creatives), untrusted=True),
         segments_block(given.segments[:6]),
+        *audit_blocks(given),
     ]
 
 

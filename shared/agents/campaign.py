@@ -22,6 +22,7 @@ from shared.llm.prompt import data_block
 from shared.llm.result import ClaudeResult
 
 TITLE_CHARACTERS = 200
+AUDIT_CHARACTERS = 12_000
 
 
 class CampaignInput(AgentInput):
@@ -53,6 +54,12 @@ class CampaignInput(AgentInput):
         """A brief may say null for what it leaves open."""
         field = cls.model_fields[info.field_name or ""]
         return value if value is not None or field.is_required() else field.get_default()
+
+
+class AuditedInput(CampaignInput):
+    """With the report of the account's last Profile Audit, as Markdown (X24); empty where there was none."""
+
+    audit: str = ""
 
 
 class ProposalShown(BaseModel):
@@ -102,6 +109,12 @@ def segments_block(segments: Sequence[AimedSegment]) -> str:
     return data_block(
         "segments", [segment.model_dump(mode="json", include=kept) for segment in segments], untrusted=True
     )
+
+
+def audit_blocks(given: AuditedInput) -> list[str]:
+    """What the last Profile Audit found, if there was one. A model wrote it from what strangers wrote."""
+    report = lines(given.audit, AUDIT_CHARACTERS)
+    return [data_block("audit", report, untrusted=True)] if report.strip() else []
 
 
 def brand_facts(brand: Brand | None) -> JsonObject:

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from shared.agents.creatives import GateEffect
 from shared.agents.quoting import excerpt, inert
 from shared.core.canonical import JsonObject
-from shared.core.definitions import APPROVAL_NODE
+from shared.core.definitions import APPROVAL_NODE, WORKFLOW_NODE
 from shared.core.money import ZERO, show_usd
 
 MOST_EFFECTS = 200
@@ -70,6 +70,22 @@ class PastStep(BaseModel):
         except ValidationError:
             return None
 
+    @property
+    def paid_usd(self) -> Decimal | None:
+        """What the step cost; of one that ran a workflow, what that run cost, unless it was an earlier one."""
+        if self.agent_name != WORKFLOW_NODE or self.output is None:
+            return self.cost_usd
+        return ZERO if self.output.get("reused") else amount_of(self.output.get("cost_usd"))
+
+
+def amount_of(told: object) -> Decimal | None:
+    """An amount as an output tells it, in US dollars; None for what is none."""
+    try:
+        amount = Decimal(told) if isinstance(told, str) else None
+    except InvalidOperation:
+        return None
+    return amount if amount is not None and amount.is_finite() and amount >= 0 else None
+
 
 def has_gates(steps: Mapping[str, PastStep]) -> bool:
     return any(step.agent_name == APPROVAL_NODE for step in steps.values())
@@ -81,7 +97,7 @@ def costs_of(steps: Mapping[str, PastStep]) -> JsonObject:
     A step's cost holds what its renders cost; that part is told apart from the models'.
     """
     renders = {key: _studio(step) for key, step in steps.items()}
-    models = {key: max(ZERO, step.cost_usd - renders[key]) for key, step in steps.items() if step.cost_usd is not None}
+    models = {key: max(ZERO, cost - renders[key]) for key, step in steps.items() if (cost := step.paid_usd) is not None}
     released = [effect.released_usd or ZERO for effect in effects_of(steps) if _is_spending(effect)]
     return {
         "models_usd": _text(sum(models.values(), ZERO)),
@@ -98,11 +114,23 @@ def effects_of(steps: Mapping[str, PastStep]) -> list[Effect]:
 
 def record_md(steps: Mapping[str, PastStep]) -> str:
     """The record of a workflow with gates."""
-    parts = ["## Decisions", _table(("gate", "decision", "by", "note"), _decisions(steps))]
+    inner = list(_inner(steps))
+    parts = ["## What it rests on", _table(("what", "run", "made"), iter(inner))] if inner else []
+    parts += ["## Decisions", _table(("gate", "decision", "by", "note"), _decisions(steps))]
     effects = effects_of(steps)
     parts += ["## What was done", *_effects(effects)]
     parts += ["## What it cost", _table(("what", "US dollars"), _costs(steps))]
     return "\n\n".join(parts)
+
+
+def _inner(steps: Mapping[str, PastStep]) -> Iterator[tuple[str, ...]]:
+    """The runs that steps of this one started, or took over."""
+    for key, step in steps.items():
+        output = step.output or {}
+        if step.agent_name == WORKFLOW_NODE and isinstance(output.get("run_id"), str):
+            reused = output.get("reused")
+            told = str(reused.get("told")) if isinstance(reused, Mapping) else "for this one"
+            yield step.label or key, output["run_id"], told
 
 
 def _decisions(steps: Mapping[str, PastStep]) -> Iterator[tuple[str, ...]]:
@@ -145,7 +173,8 @@ def _is_spending(effect: Effect) -> bool:
 def _costs(steps: Mapping[str, PastStep]) -> Iterator[tuple[str, ...]]:
     costs = costs_of(steps)
     for key, cost in costs["by_step_usd"].items():
-        yield f"model calls of {steps[key].label or key}", show_usd(Decimal(cost))
+        what = "the run of" if steps[key].agent_name == WORKFLOW_NODE else "model calls of"
+        yield f"{what} {steps[key].label or key}", show_usd(Decimal(cost))
     yield "all of these; the call for this report is not in it", show_usd(Decimal(costs["models_usd"]))
     if Decimal(costs["studio_usd"]):
         yield "renders by Studio", f"${Decimal(costs['studio_usd']):.2f}"
@@ -154,14 +183,8 @@ def _costs(steps: Mapping[str, PastStep]) -> Iterator[tuple[str, ...]]:
 
 def _studio(step: PastStep) -> Decimal:
     """What renders cost, as the step that ordered them put out."""
-    found = (step.output or {}).get("studio_cost_usd")
-    if step.status != "succeeded" or not isinstance(found, str):
-        return ZERO
-    try:
-        cost = Decimal(found)
-    except InvalidOperation:
-        return ZERO
-    return cost if cost.is_finite() and cost > 0 else ZERO
+    found = amount_of((step.output or {}).get("studio_cost_usd")) if step.status == "succeeded" else None
+    return found or ZERO
 
 
 def _table(head: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> str:

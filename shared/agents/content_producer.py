@@ -17,8 +17,9 @@ from shared.agents.asking import ask, system_prompt
 from shared.agents.audit import brand_of
 from shared.agents.base import AgentContext, AgentOutput, AgentResult, BaseAgent
 from shared.agents.campaign import (
-    CampaignInput,
+    AuditedInput,
     ProposalShown,
+    audit_blocks,
     banned_of,
     brand_facts,
     offered,
@@ -55,7 +56,7 @@ PLAN_AGAIN = "Plan the posts again: the checks found problems in your last plan,
 MOCK_MODEL = "a mock model"
 
 
-class ProducerInput(CampaignInput):
+class ProducerInput(AuditedInput):
     """`topic`: what the posts are about; none: chosen from the brief. `max_studio_usd` is what all renders may cost."""
 
     topic: str = Field("", max_length=2_000)
@@ -188,6 +189,7 @@ class _Planner:
             data_block("limits", limits | {"hashtags_most": HASHTAGS_MOST, "shots_most": SHOTS_MOST}),
             data_block("products", [_shown(product) for product in self._products], untrusted=True),
             segments_block(given.segments[:6]),
+            *audit_blocks(given),
         ]
 
     def _source(self) -> Json:

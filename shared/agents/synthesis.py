@@ -17,6 +17,7 @@ from shared.agents.records import STORED, Records
 from shared.agents.scores.stated import numbers_not_in
 from shared.agents.trimming import trimmed_to_fit
 from shared.core.canonical import JsonObject
+from shared.core.definitions import WORKFLOW_NODE
 from shared.llm.claude import call_claude_cached
 from shared.llm.prompt import data_block
 from shared.llm.result import ClaudeResult
@@ -29,6 +30,7 @@ MARKDOWN_FORM = (
 PROMPTS = {"campaign_launch": "synthesis.campaign_launch"}  # other workflows are told by the one prompt
 MOST_NOT_FOUND = 20
 MOST_STEPS = 200
+REPORT_CHARACTERS = 24_000  # of all the reports of runs inside of this one
 
 
 class WorkflowFacts(BaseModel):
@@ -92,10 +94,12 @@ def synthesis_facts(given: SynthesisInput) -> JsonObject:
     """All that the model is told, by block name. Outputs are cut to fit; `cut` says where. `costs` are told of where
     there were gates: such a workflow spends."""
     done = {key: step.output for key, step in given.upstream.items() if step.status == "succeeded" and step.output}
-    outputs, cut = trimmed_to_fit(done)
+    reports = {key: str(output["report_md"]) for key, output in done.items() if _is_inner(given.upstream[key], output)}
+    outputs, cut = trimmed_to_fit({key: _without_report(done[key]) if key in reports else done[key] for key in done})
     costs = {"costs": costs_of(given.upstream)} if has_gates(given.upstream) else {}
     return {
         **costs,
+        **_reports(reports),
         "workflow": {
             "slug": given.workflow.slug,
             "name": excerpt(given.workflow.name, 200),
@@ -106,6 +110,22 @@ def synthesis_facts(given: SynthesisInput) -> JsonObject:
         "outputs": outputs,
         "cut": cut if len(given.upstream) <= MOST_STEPS else {"steps": len(given.upstream), **cut},
     }
+
+
+def _is_inner(step: PastStep, output: Mapping[str, Any]) -> bool:
+    """Whether a step ran a workflow of its own, and that wrote a report."""
+    return step.agent_name == WORKFLOW_NODE and isinstance(output.get("report_md"), str)
+
+
+def _without_report(output: Mapping[str, Any]) -> JsonObject:
+    """What else there is of a run inside of this one; its last step is the report once more."""
+    return {name: value for name, value in output.items() if name not in ("report_md", "outputs")}
+
+
+def _reports(reports: Mapping[str, str]) -> JsonObject:
+    """The reports of runs inside of this one, which are read whole where outputs are cut: by step, as far as fits."""
+    room = REPORT_CHARACTERS // max(len(reports), 1)
+    return {"reports": {key: lines(text, room) for key, text in reports.items()}} if reports else {}
 
 
 def _steps(upstream: Mapping[str, PastStep]) -> list[JsonObject]:
@@ -132,8 +152,8 @@ def _request(brief: Mapping[str, Any]) -> JsonObject:
 
 
 def fact_blocks(facts: JsonObject) -> list[str]:
-    """The facts as blocks. Outputs quote strangers, so theirs is untrusted."""
-    return [data_block(name, value, untrusted=name == "outputs") for name, value in facts.items()]
+    """The facts as blocks. Outputs and reports quote strangers, so theirs are untrusted."""
+    return [data_block(name, value, untrusted=name in ("outputs", "reports")) for name, value in facts.items()]
 
 
 def nothing_to_report(given: SynthesisInput) -> str:

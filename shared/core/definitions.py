@@ -18,7 +18,7 @@ SENTINELS = frozenset({APPROVAL_NODE, SYNTHESIS_NODE})
 WORKFLOW_NODE = "workflow"
 FLOW_FIELDS = (
     *("when", "join", "on_failure", "for_each", "max_parallel", "workflow"),
-    *("retry", "timeout_s", "budget_usd", "model", "prompts"),
+    *("reuse_within_s", "retry", "timeout_s", "budget_usd", "model", "prompts"),
 )
 MOST_PARALLEL = 1000
 LONGEST_TIMEOUT_S = 366 * 86_400.0
@@ -50,9 +50,7 @@ class WorkflowStepDef(BaseModel):
 
     `when` is a condition (`conditions.py`); `join` says which ends of the steps before it let it begin, `on_failure`
     what its own failure does to the run. `for_each` is a path to a list: the step is done once for each item,
-    `max_parallel` at a time. `workflow` is the slug that a step of agent `workflow` runs. `timeout_s` counts from when
-    the step first began, over all its attempts. `prompts` changes what its model calls are told: by label,
-    `label#2` for the second of that label, or `*` for every call.
+    *("reuse_within_s", "retry", "timeout_s", "budget_usd", "model", "prompts"),
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -71,6 +69,7 @@ class WorkflowStepDef(BaseModel):
     for_each: Annotated[str, Field(min_length=1)] | None = None
     max_parallel: Annotated[int, Field(ge=1, le=MOST_PARALLEL)] | None = None
     workflow: Slug | None = None
+    reuse_within_s: Annotated[float, Field(gt=0, le=LONGEST_TIMEOUT_S)] | None = None
     retry: RetryPolicy | None = None
     timeout_s: Annotated[float, Field(gt=0, le=LONGEST_TIMEOUT_S)] | None = None
     budget_usd: Annotated[Decimal, Field(gt=0, max_digits=14, decimal_places=8)] | None = None

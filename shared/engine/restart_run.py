@@ -29,7 +29,7 @@ from shared.engine.named_calls import check_calls
 from shared.engine.read_run import shown
 from shared.engine.rooms import Rooms
 from shared.engine.start_run import RunRequest, StartedRun, start_run
-from shared.engine.take_brief import Caller, check_subject
+from shared.engine.take_brief import Caller, check_subject, inner_ones
 from shared.errors import ConflictError, InvalidInputError
 from shared.workflows.check import OWN_FIELDS, check_brief, parse_definition
 
@@ -70,7 +70,7 @@ def _check_brief(definition: WorkflowDef, brief: JsonObject, again: Again, calle
     """What a new brief must be, a changed one must be. Fields that nobody changed are passed over."""
     changed = {name for name, value in again.brief.items() if value is not None}
     try:
-        check_brief(definition, brief, changed - OWN_FIELDS)
+        check_brief(definition, brief, changed - OWN_FIELDS, inner_ones(caller.workspace_id, rooms))
         check_subject(brief, caller, rooms)
     except InvalidInputError as wrong:
         field = (wrong.field or "").removeprefix("fields.")

@@ -2,14 +2,16 @@
 
 claimed → no run yet: it is started → waiting, without compute
         → the run has ended → the step succeeds with what it came to, or fails as it did
+        → no run yet, but the step takes one that is recent enough: it succeeds with what that came to
 """
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import Any
 
 from shared.agents.base import AgentResult
-from shared.core.canonical import JsonObject
+from shared.core.canonical import Json, JsonObject
 from shared.core.status import RunStatus, TriggerType
 from shared.engine.admission import admit_move, let_in
 from shared.engine.attempt import Attempt, Ended
@@ -19,6 +21,7 @@ from shared.engine.rooms import Rooms
 from shared.engine.start_run import Fork, Parent, RunRequest, starting
 from shared.engine.take_brief import DEEPEST_RUN, Caller, check_subject, definition_of
 from shared.errors import EngineError, RunCancelledError, SubWorkflowFailedError
+from shared.providers.handles import handle_or_none
 from shared.store.session import Step
 from shared.workflows.check import OWN_FIELDS, check_brief
 
@@ -29,6 +32,8 @@ def run_sub_workflow(attempt: Attempt, step: Any, given: JsonObject, rooms: Room
     rows = rooms.store.move(attempt.workspace_id, "sub_run_of_step", idempotency_key=key)
     if rows and RunStatus(rows[0].status).is_final:
         return _came_to(rows[0])
+    if not rows and (recent := _recent(attempt, step, given, rooms)) is not None:
+        return recent
     try:
         starts = [] if rows else starting(_request(attempt, step, given, key, rooms), rooms)
     except EngineError as wrong:
@@ -36,12 +41,60 @@ def run_sub_workflow(attempt: Attempt, step: Any, given: JsonObject, rooms: Room
     return _wait(attempt, key, starts, rooms)
 
 
+def _recent(attempt: Attempt, step: Any, given: JsonObject, rooms: Rooms) -> AgentResult | None:
+    """What a run came to that makes a new one needless; None if the step takes none, or there is none."""
+    within_s = step.definition.get("reuse_within_s")
+    if within_s is None:
+        return None
+    handle = given.get("handle")
+    rows = rooms.store.move(
+        attempt.workspace_id,
+        "recent_run_of_workflow",
+        slug=step.definition["workflow"],
+        within_s=within_s,
+        handle=handle_or_none(handle) if isinstance(handle, str) else None,
+        brand_id=_text(given.get("brand_id")),
+        dataset=_text(given.get("dataset")),
+    )
+    if not rows:
+        return None
+    (run,) = rows
+    day, age = f"{run.started_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC", days(run.age_s)
+    told = f"not run again: run {run.id} began on {day}, {age} ago; one of the last {days(within_s)} will do"
+    reused = {"started_at": run.started_at.isoformat(), "age_s": round(run.age_s), "told": told}
+    return AgentResult(output=_output(run, reused))
+
+
+def _text(value: Json) -> str | None:
+    return None if value is None else str(value)
+
+
+def days(seconds: float) -> str:
+    """A time for people: days where there are whole ones, else hours or minutes."""
+    for unit, length in (("day", 86_400), ("hour", 3_600)):
+        if seconds >= length:
+            count = int(seconds // length)
+            return f"{count} {unit}{'s' if count != 1 else ''}"
+    return "less than an hour"
+
+
 def _came_to(run: Any) -> AgentResult | EngineError:
     if run.status != RunStatus.SUCCEEDED:
         why = run.error_message or "it was ended"
         return SubWorkflowFailedError(f"run {run.id} of {run.workflow_slug} {run.status}: {why}")
-    output = {"run_id": str(run.id), "status": run.status, "report_md": run.report_md, "outputs": run.outputs or {}}
-    return AgentResult(output=output)
+    return AgentResult(output=_output(run, None))
+
+
+def _output(run: Any, reused: JsonObject | None) -> JsonObject:
+    """`cost_usd` is what the run cost when it was made; `reused` says that this was before, and why it will do."""
+    return {
+        "run_id": str(run.id),
+        "status": run.status,
+        "report_md": run.report_md,
+        "outputs": run.outputs or {},
+        "cost_usd": None if run.total_cost_usd is None else f"{run.total_cost_usd:f}",
+        "reused": reused,
+    }
 
 
 def _wait(attempt: Attempt, key: str, starts: list[Step], rooms: Rooms) -> Ended | EngineError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -55,7 +55,7 @@ def take_brief(outcome: str, brief: JsonObject, fields: JsonObject, caller: Call
     `brief` holds the brief's own fields, `fields` what agents may need besides.
     """
     definition = definition_of(outcome, caller.workspace_id, rooms, field="outcome")
-    check_brief(definition, {**fields, **brief}, fields)
+    check_brief(definition, {**fields, **brief}, fields, inner_ones(caller.workspace_id, rooms))
     check_subject(brief, caller, rooms)
     digest = digest_of({"outcome": outcome, "brief": brief, "fields": fields})
     rows = rooms.store.move(
@@ -95,6 +95,18 @@ def definition_of(slug: str, workspace_id: UUID, rooms: Rooms, *, field: str = "
     return SEEDED_WORKFLOWS[slug]
 
 
+def inner_ones(workspace_id: UUID, rooms: Rooms) -> Callable[[str], WorkflowDef | None]:
+    """Finds the workflows that a definition runs, for `check_brief`. One that is not there any more fails its step."""
+
+    def named(slug: str) -> WorkflowDef | None:
+        try:
+            return definition_of(slug, workspace_id, rooms)
+        except InvalidInputError:
+            return None
+
+    return named
+
+
 _known: dict[tuple[str, frozenset[str]], WorkflowDef] = {}
 
 
@@ -132,7 +144,7 @@ def run_stored_brief(brief_id: UUID, slug: str, caller: Caller, rooms: Rooms) ->
     if not rows:
         raise NotFoundError(f"there is no brief {brief_id} in this workspace", field="brief_id")
     brief = brief_of_row(rows[0])
-    check_brief(definition, brief, rows[0].fields)
+    check_brief(definition, brief, rows[0].fields, inner_ones(caller.workspace_id, rooms))
     check_subject(brief, caller, rooms)
     return _started(definition, brief, caller, rooms, brief_id=brief_id, budget_usd=rows[0].budget_usd)
 
@@ -153,7 +165,7 @@ def brief_of_row(row: Any) -> JsonObject:
 def run_ad_hoc(slug: str, brief: JsonObject, budget_usd: Decimal | None, caller: Caller, rooms: Rooms) -> StartedRun:
     """Starts a run without a stored brief (X14)."""
     definition = definition_of(slug, caller.workspace_id, rooms)
-    check_brief(definition, brief, brief.keys() - OWN_FIELDS)
+    check_brief(definition, brief, brief.keys() - OWN_FIELDS, inner_ones(caller.workspace_id, rooms))
     check_subject(brief, caller, rooms)
     return _started(definition, brief, caller, rooms, budget_usd=budget_usd)
 

@@ -1,12 +1,16 @@
 """Campaign Launch: rewrites listings, makes and publishes a post, plans ads, writes to creators; four gates (X25, X35).
 
 Nothing happens to the world before the gate behind the agent that proposed it. Gates never expire by default (X27).
+It begins with a Profile Audit of the account, unless there is one of the last two weeks (X24).
 """
 
 from __future__ import annotations
 
-from shared.core.definitions import APPROVAL_NODE, SYNTHESIS_NODE, WorkflowDef, WorkflowStepDef
+from shared.core.definitions import APPROVAL_NODE, SYNTHESIS_NODE, WORKFLOW_NODE, WorkflowDef, WorkflowStepDef
 
+AUDIT_WITHIN_S = 14 * 86_400.0
+
+_AUDIT = {"audit": "profile_audit.output.report_md"}
 _SEGMENTS = {"segments": "audience_mapper.output.segments"}
 _AUDIENCE = {**_SEGMENTS, "audience": "audience_mapper.output.audience"}
 
@@ -19,7 +23,19 @@ def _gate(key: str, label: str, behind: str, shows: str) -> WorkflowStepDef:
 
 
 _STEPS = (
-    WorkflowStepDef(key="audience_mapper", agent_name="audience_mapper", label="Audience segments"),
+    WorkflowStepDef(
+        key="profile_audit",
+        agent_name=WORKFLOW_NODE,
+        label="Profile Audit",
+        workflow="profile_audit",
+        reuse_within_s=AUDIT_WITHIN_S,
+    ),
+    WorkflowStepDef(
+        key="audience_mapper",
+        agent_name="audience_mapper",
+        label="Audience segments",
+        depends_on=("profile_audit",),
+    ),
     WorkflowStepDef(
         key="listing_optimizer",
         agent_name="listing_optimizer",
@@ -33,7 +49,7 @@ _STEPS = (
         agent_name="content_producer",
         label="Content",
         depends_on=("approve_listings",),
-        input_map=_SEGMENTS,
+        input_map={**_SEGMENTS, **_AUDIT},
     ),
     _gate("approve_publish", "Approve TikTok publish", "content_producer", "plan"),
     WorkflowStepDef(
@@ -43,6 +59,7 @@ _STEPS = (
         depends_on=("approve_publish",),
         input_map={
             **_AUDIENCE,
+            **_AUDIT,
             "published": "approve_publish.output.effects",
             "assets": "content_producer.output.assets",
         },
@@ -62,8 +79,9 @@ CAMPAIGN_LAUNCH = WorkflowDef(
     slug="campaign_launch",
     name="Campaign Launch",
     description=(
-        "A campaign for our own brand: who the audience is, better listings, a post made and published, ads, and "
-        "messages to creators. Each of the four that act on the world waits for a person. Ends in a campaign plan."
+        "A campaign for our own brand: a Profile Audit if none was made in the last two weeks, who the audience is, "
+        "better listings, a post made and published, ads, and messages to creators. Each of the four that act on the "
+        "world waits for a person. Ends in a campaign plan."
     ),
     steps=(
         *_STEPS,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -94,27 +94,54 @@ def _check_output(step: WorkflowStepDef, where: str, reference: Reference, sourc
         check_field(step, where, reference.text, source, reference.first_field)
 
 
-def check_brief(definition: WorkflowDef, brief: Mapping[str, Any], fields: Iterable[str]) -> None:
+Named = Callable[[str], WorkflowDef | None]
+
+
+def check_brief(
+    definition: WorkflowDef, brief: Mapping[str, Any], fields: Iterable[str], named: Named | None = None
+) -> None:
     """Checks a brief before anything is written: each field besides its own must be one that some step takes, or that
     an input_map reads; every value must be one that the steps will take; and none that a step requires may be missing.
-    Raises `InvalidInputError`, with `fields.` before the names of what are not the brief's own fields.
+    Steps of workflows inside of it count too, as `named` finds these by their slug; one that is not found may take
+    anything. Raises `InvalidInputError`, with `fields.` before the names of what are not the brief's own fields.
     """
-    names = list(fields)
+    taken = _taken(definition, brief, named or _nothing, frozenset())
+    if taken is None:
+        return
+    for name in fields:
+        if name not in taken:
+            known = ", ".join(sorted(taken - OWN_FIELDS))
+            raise InvalidInputError(f"fields.{name}", f"no step of {definition.slug} takes it; they take: {known}")
+
+
+def _nothing(_slug: str) -> None:
+    return None
+
+
+def _taken(definition: WorkflowDef, brief: Mapping[str, Any], named: Named, given: frozenset[str]) -> set[str] | None:
+    """The fields that the steps take of a brief; None if they may take any. Their values are checked on the way, but
+    for those `given` to a workflow inside of another by its step."""
     keys = dict.fromkeys(step.key for step in definition.steps)
     taken: set[str] = {name for step in definition.steps for name in _read_from_brief(step, keys)}
     takes_any = False
     for step in definition.steps:
-        takes_any = takes_any or step.workflow is not None  # what the inner run takes is checked when it starts
-        if step.agent_name not in AGENT_REGISTRY:
-            continue
-        model = AGENT_REGISTRY[step.agent_name].Input
-        takes_any = takes_any or model.model_config.get("extra") == "allow"
-        taken |= set(model.model_fields)
-        _check_values(step, model, {**brief, **step.options})
-    for name in names:
-        if name not in taken and not takes_any:
-            known = ", ".join(sorted(taken - OWN_FIELDS))
-            raise InvalidInputError(f"fields.{name}", f"no step of {definition.slug} takes it; they take: {known}")
+        if step.workflow is not None:
+            inner = named(step.workflow)
+            more = None if inner is None else _taken_inside(step, inner, brief, named, given)
+            takes_any, taken = takes_any or more is None, taken | (more or set())
+        if step.agent_name in AGENT_REGISTRY:
+            model = AGENT_REGISTRY[step.agent_name].Input
+            takes_any = takes_any or model.model_config.get("extra") == "allow"
+            taken |= set(model.model_fields)
+            _check_values(step, model, {**brief, **step.options}, given)
+    return None if takes_any else taken
+
+
+def _taken_inside(
+    step: WorkflowStepDef, inner: WorkflowDef, brief: Mapping[str, Any], named: Named, given: frozenset[str]
+) -> set[str] | None:
+    """What a workflow that a step runs takes of the brief. What the step gives it is checked when that run starts."""
+    return _taken(inner, brief, named, given | step.input_map.keys() | step.options.keys())
 
 
 def _read_from_brief(step: WorkflowStepDef, keys: Collection[str]) -> list[str]:
@@ -126,14 +153,16 @@ def _read_from_brief(step: WorkflowStepDef, keys: Collection[str]) -> list[str]:
     return [field for field in read if field is not None]
 
 
-def _check_values(step: WorkflowStepDef, model: type[BaseModel], given: dict[str, Any]) -> None:
+def _check_values(
+    step: WorkflowStepDef, model: type[BaseModel], given: dict[str, Any], unknown: frozenset[str]
+) -> None:
     """What comes from steps before this one is not known yet, and is left to the step itself."""
     try:
         model.model_validate(given)
     except ValidationError as wrong:
         for problem in wrong.errors(include_url=False):
             name = str(problem["loc"][0]) if problem["loc"] else ""
-            if name and name not in step.input_map and name not in step.options:
+            if name and name not in step.input_map and name not in step.options and name not in unknown:
                 path = ".".join(str(part) for part in problem["loc"])
                 field = path if name in OWN_FIELDS else f"fields.{path}"
                 raise InvalidInputError(field, f"{step.agent_name}: {told(problem)}") from wrong

@@ -138,6 +138,8 @@ def _check_workflow(step: WorkflowStepDef, before: Before) -> None:
         raise InvalidDefinitionError(step.key, "workflow", told)
     if step.workflow == before.slug:
         raise InvalidDefinitionError(step.key, "workflow", "runs itself")
+    if step.reuse_within_s is not None and step.workflow is None:
+        raise InvalidDefinitionError(step.key, "reuse_within_s", f"is for a step whose agent is {WORKFLOW_NODE}")
 
 
 def check_field(step: WorkflowStepDef, where: str, path: str, source: WorkflowStepDef, field: str) -> None:
@@ -154,7 +156,7 @@ def _fields_of(source: WorkflowStepDef) -> set[str]:
     if source.for_each is not None:
         return {"items", "failed", "count"}
     if source.agent_name == WORKFLOW_NODE:
-        return {"run_id", "status", "report_md", "outputs"}
+        return {"run_id", "status", "report_md", "outputs", "cost_usd", "reused"}
     if source.agent_name == SYNTHESIS_NODE:
         return {"report_md"}
     if source.agent_name == APPROVAL_NODE:

@@ -76,6 +76,7 @@ def test_the_definition() -> None:
     check_brief(CAMPAIGN_LAUNCH, BRIEF, ("ad_budget_usd", "duration_s", "max_listings", "max_creators"))
 
     assert [step.key for step in CAMPAIGN_LAUNCH.steps] == [
+        "profile_audit",
         "audience_mapper",
         "listing_optimizer",
         "approve_listings",

@@ -172,3 +172,32 @@ def test_a_poor_encoding_is_no_error(busy: Busy) -> None:
 
     assert (said.code, said.err) == (0, "")
     assert run_id in said.out
+
+
+def test_a_campaign_shows_its_audit(terminal: Terminal) -> None:
+    """The audit's own steps are watched while the campaign waits for it; the next campaign says which one it took."""
+    words = ("run", "campaign_launch", "--handle", "@lakucosmetics", "--target-type", "own_brand")
+    budget = ("--field", "ad_budget_usd=300")
+
+    first = terminal.army(*words, *budget, "--watch")
+    second = terminal.army(*words, *budget, "--json")
+
+    assert (first.code, second.code) == (4, 4), (first.err, second.err)
+    assert "workflow_step.succeeded  profile_audit/account_health" in first.err
+    (audit,) = [run["id"] for run in terminal.army_json("runs")["runs"] if run["workflow_slug"] == "profile_audit"]
+    assert f"profile_audit: not run again: run {audit} began on" in " ".join(
+        terminal.army("show", second.json["id"]).out.split()
+    )
+    shown = terminal.army("show", ID.findall(first.err)[0])
+    assert f"profile_audit: army show {audit}" in shown.out
+
+
+def test_a_budget_gate_inside_is_found(terminal: Terminal) -> None:
+    """The audit inside of a campaign reaches the budget: the campaign says that it waits, and approving there lets both
+    go on."""
+    words = ("run", "campaign_launch", "--handle", "@lakucosmetics", "--target-type", "own_brand")
+    said = terminal.army(*words, "--field", "ad_budget_usd=300", "--budget-usd", "0.0001", "--json")
+
+    assert said.code == 4, said.err
+    (gate,) = [one for one in said.json["approvals"] if one["kind"] == "budget"][:1]
+    assert gate["workflow_slug"] == "profile_audit"

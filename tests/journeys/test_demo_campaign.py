@@ -92,6 +92,9 @@ def test_from_brief_to_proof(environ: dict[str, str]) -> None:
     assert launch["on_record"]["runs"]
     assert launch["on_record"]["budget"] == 300.0
     assert end["plan_md"].startswith("# Campaign Launch: @lakucosmetics")
+    (audit,) = end["runs_inside"]
+    assert (audit["title"], audit["reused"], audit["verdict"]) == ("Profile Audit", None, "proved")
+    assert f"| Profile Audit | {audit['workflow_run_id']} | for this one |" in end["plan_md"]
     assert (end["proof"]["verdict"], end["proof"]["differences"]) == ("proved", [])
 
 
@@ -107,6 +110,7 @@ def test_a_rejection_stops_what_stands_behind_it(environ: dict[str, str]) -> Non
     assert shown.count("digest    ") == 3
     assert "so far; releases up to $300" in shown
     assert '"caption":' in shown
+    assert "made first, for $0." in shown
     end = shown.rpartition("listings changed")[2]
     assert "posted\n" in end
     assert "1080×1920, h264 and aac" in end

@@ -15,5 +15,9 @@ update tiktok_effects set leased_until = leased_until - make_interval(secs => :s
                           wake_at = wake_at - make_interval(secs => :seconds::float8)
  where run_id = :run_id::uuid;
 
+-- name: age_run
+update tiktok_workflow_runs set started_at = started_at - make_interval(secs => :seconds::float8)
+ where id = :run_id::uuid;
+
 -- name: alerts
 select kind, severity, title, evidence from tiktok_alerts where run_id = :run_id::uuid order by created_at, kind;

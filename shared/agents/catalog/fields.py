@@ -44,6 +44,7 @@ OWN_BRAND = field(
     choices=("own_brand",),
 )
 CAMPAIGN = (HANDLE, OWN_BRAND, NOTES, BRAND_ID)
+AUDIT = field("audit", FieldType.TEXT, "Report of the account's last Profile Audit, as Markdown.", default="")
 SEGMENTS = field("segments", FieldType.LIST, "Audience segments to aim at, from audience_mapper.", default=())
 AUDIENCE = field("audience", FieldType.OBJECT, "Who follows, from audience_mapper: ages, genders, countries.")
 PRODUCT_IDS = field("product_ids", FieldType.LIST, "The products that the campaign is about.", default=())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from shared.agents.catalog.fields import AUDIENCE, BRIEF, CAMPAIGN, SEGMENTS, SUMMARY, effects, field
+from shared.agents.catalog.fields import AUDIENCE, AUDIT, BRIEF, CAMPAIGN, SEGMENTS, SUMMARY, effects, field
 from shared.agents.spec import AgentSpec, FieldType, HumanTouchpoint, Pattern
 
 RENDER = HumanTouchpoint(at="Studio", decision="Whether the rendered asset is good enough to go on with.")
@@ -20,6 +20,7 @@ CONTENT_PRODUCER = AgentSpec(
     inputs=(
         *CAMPAIGN,
         SEGMENTS,
+        AUDIT,
         field("topic", FieldType.TEXT, "What the posts are about; empty: chosen from the brief.", default=""),
         field("product_ids", FieldType.LIST, "Products of the shop to show.", default=()),
     ),
@@ -116,6 +117,7 @@ AD_CAMPAIGN_DIRECTOR = AgentSpec(
     inputs=(
         *CAMPAIGN,
         SEGMENTS,
+        AUDIT,
         AUDIENCE,
         field("published", FieldType.LIST, "Posts that the gate before released, with their receipts.", default=()),
         field("assets", FieldType.LIST, "Videos that content_producer had Studio make.", default=()),

@@ -158,13 +158,31 @@ select r.depth, r.brief_id, r.created_by, r.trigger_type, r.trigger_event_id, co
 
 -- name: sub_run_of_step
 -- The run that a step has started, with what its last steps have put out. No row: it has started none yet.
-select r.id, r.status, r.workflow_slug, r.report_md, r.error_class, r.error_message,
+select r.id, r.status, r.workflow_slug, r.report_md, r.error_class, r.error_message, r.total_cost_usd,
        (select jsonb_object_agg(s.key, coalesce(a.output_jsonb, s.output_jsonb))
           from tiktok_workflow_steps s
           left join tiktok_agent_runs a on a.workspace_id = s.workspace_id and a.id = s.agent_run_id
          where s.workspace_id = r.workspace_id and s.workflow_run_id = r.id and s.successors = '{}'
            and s.status = 'succeeded') as outputs
   from tiktok_workflow_runs r where r.idempotency_key = :idempotency_key::text;
+
+-- name: recent_run_of_workflow
+-- The newest run of a workflow for the same account, brand and data set that succeeded, of those that began no longer
+-- than so many seconds ago: what it read is as old as its beginning.
+select r.id, r.status, r.workflow_slug, r.report_md, r.total_cost_usd, r.started_at,
+       extract(epoch from now() - r.started_at)::float8 as age_s,
+       (select jsonb_object_agg(s.key, coalesce(a.output_jsonb, s.output_jsonb))
+          from tiktok_workflow_steps s
+          left join tiktok_agent_runs a on a.workspace_id = s.workspace_id and a.id = s.agent_run_id
+         where s.workspace_id = r.workspace_id and s.workflow_run_id = r.id and s.successors = '{}'
+           and s.status = 'succeeded') as outputs
+  from tiktok_workflow_runs r
+ where r.workflow_slug = :slug::text and r.status = 'succeeded'
+   and r.started_at > now() - make_interval(secs => :within_s::float8)
+   and lower(ltrim(r.brief_jsonb ->> 'handle', '@')) is not distinct from :handle::text
+   and r.brief_jsonb ->> 'brand_id' is not distinct from :brand_id::text
+   and r.brief_jsonb ->> 'dataset' is not distinct from :dataset::text
+ order by r.started_at desc limit 1;
 
 -- name: earlier_sub_run
 -- The newest run that a step of an earlier run had started: its journals may answer for the one that is started now.

@@ -29,7 +29,10 @@ with run as (
     select workspace_id, id, version, created_by from tiktok_workflow_runs
      where id = :run_id::uuid and status = 'running'
 ), calls as (
-    select coalesce(sum(cost_usd), 0) as cost_usd from tiktok_agent_steps where workflow_run_id = :run_id::uuid
+    select coalesce(sum(c.cost_usd), 0) as cost_usd
+      from (select :run_id::uuid as id union all
+            select id from tiktok_workflow_runs where parent_run_id = :run_id::uuid) ours -- and those inside of it
+      join tiktok_agent_steps c on c.workflow_run_id = ours.id
 ), step as (
     update tiktok_workflow_steps s set status = 'pending_approval', leased_until = null
       from run
@@ -321,7 +324,7 @@ select g.id, g.run_id, g.step_id, g.kind, g.status, g.digest, g.proposal, g.amou
  order by (g.status = 'open') desc, g.created_at desc limit 1;
 
 -- name: gates_newest_first
--- The approval queue: open gates of active runs, or those of another status.
+-- The approval queue: open gates of active runs, or those of another status. Of one run: also of those inside of it.
 select g.id, g.run_id, g.step_id, s.key as step_key, g.kind, g.status, g.title, g.proposal, g.digest, g.revision,
        g.amount_usd, g.released_usd, g.cost_so_far_usd, g.requested_by, g.role, g.quorum, g.self_approval, g.up_to_usd,
        g.decisions, g.on_expiry, g.expires_at, g.reminders, g.created_at, g.decided_at, r.workflow_slug,
@@ -330,7 +333,7 @@ select g.id, g.run_id, g.step_id, s.key as step_key, g.kind, g.status, g.title, 
   join tiktok_workflow_runs r on r.workspace_id = g.workspace_id and r.id = g.run_id
   join tiktok_workflow_steps s on s.workspace_id = g.workspace_id and s.id = g.step_id
  where g.status = :status::gate_status
-   and (:run_id::uuid is null or g.run_id = :run_id::uuid)
+   and (:run_id::uuid is null or g.run_id = :run_id::uuid or r.root_run_id = :run_id::uuid)
    and (:before::timestamptz is null or g.created_at < :before::timestamptz)
  order by g.created_at desc, g.id desc limit :limit::int;
 
