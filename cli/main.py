@@ -34,6 +34,7 @@ from local.processes import StackError
 from local.vendors import VENDORS
 from shared.config import current_settings, process_environ
 from shared.core.canonical import JsonObject
+from shared.core.priority import Priority
 from shared.errors import EngineError
 
 
@@ -128,6 +129,11 @@ def up(workers: int, sweep_every: float, fakes: tuple[str, ...]) -> None:
 )
 @click.option("--field", "fields", multiple=True, metavar="NAME=VALUE", help="A further field of the brief.")
 @click.option(
+    "--priority",
+    type=click.Choice([one.value for one in Priority]),
+    help="Which of the workspace's waiting runs go first; normal unless given.",
+)
+@click.option(
     "--idempotency-key", metavar="TEXT", callback=checked_key, help="Asking again with the same key starts nothing new."
 )
 @click.option("--watch/--no-watch", default=None, help="Follow the run; without a running stack, always on.")
@@ -141,6 +147,7 @@ def run(
     budget_usd: str | None,
     dataset: Path | None,
     fields: tuple[str, ...],
+    priority: str | None,
     idempotency_key: str | None,
     watch: bool | None,
     as_json: bool,
@@ -160,7 +167,7 @@ def run(
     }
     with reachable_api() as api:
         given = {name: value for name, value in brief.items() if value not in (None, {})}
-        started = started_run(api, workflow, given, idempotency_key)
+        started = started_run(api, workflow, given, idempotency_key, priority)
         run_id = started["workflow_run_id"]
         if watch is False and stack_stays():
             print_json(started) if as_json else click.echo(f"started run {run_id}; follow it with: army show {run_id}")

@@ -14,6 +14,7 @@ from cli.watch import SIGNS
 from shared.core.canonical import JsonObject, canonical_json
 from shared.core.definitions import WORKFLOW_NODE
 from shared.core.money import ZERO, show_usd
+from shared.core.priority import Priority
 
 EMPTY_RUNS = "no runs yet; start one with: army run profile_audit --handle @lakucosmetics --watch"
 TEXT_SHOWN = 2000
@@ -38,16 +39,16 @@ def show_runs(runs: Sequence[JsonObject], status: str | None = None) -> None:
             run["workflow_slug"],
             f"@{run['brief_jsonb'].get('handle', '')}",
             run["status"],
+            "" if run["priority"] == Priority.NORMAL else run["priority"],
             f"{run['steps_total'] - run['steps_open']}/{run['steps_total']}",
             money(run["total_cost_usd"]),
             _time(run["started_at"]),
         )
         for run in runs
     ]
-    columns = ("", "run", "workflow", "account", "status", "steps", "cost", "started (UTC)")
-    table(
-        "runs, newest first", columns, rows, numbers=("steps", "cost"), spare=("steps", "workflow", "started (UTC)", "")
-    )
+    columns = ("", "run", "workflow", "account", "status", "priority", "steps", "cost", "started (UTC)")
+    spare = ("priority", "steps", "workflow", "started (UTC)", "")
+    table("runs, newest first", columns, rows, numbers=("steps", "cost"), spare=spare)
 
 
 def show_run(run: JsonObject) -> None:
@@ -60,6 +61,7 @@ def show_run(run: JsonObject) -> None:
         "account": account,
         "brief": canonical_json(brief) if brief else "",
         "status": f"{SIGNS.get(run['status'], '')} {run['status']}{_held(run)}",
+        "priority": "" if run["priority"] == Priority.NORMAL else run["priority"],
         "from": _origin(run),
         "started": f"{_time(run['started_at'])} UTC{_took(run)}",
         "error": f"{run['error_class']}: {run['error_message']}" if run["error_message"] else "",

@@ -8,10 +8,13 @@ from typing import Any
 import click
 
 from cli.client import Api, ApiError
+from cli.options import stated
 from shared.core.canonical import JsonObject
 
 
-def started_run(api: Api, slug: str, brief: JsonObject, key: str | None = None) -> JsonObject:
+def started_run(
+    api: Api, slug: str, brief: JsonObject, key: str | None = None, priority: str | None = None
+) -> JsonObject:
     """A brief is handed in, and a run of it is started."""
     try:
         taken = api.post(
@@ -21,7 +24,7 @@ def started_run(api: Api, slug: str, brief: JsonObject, key: str | None = None) 
         if refused.problem.get("field") == "outcome":  # what the brief calls outcome is WORKFLOW here
             raise ApiError("WORKFLOW" + str(refused).removeprefix("outcome"), refused.problem) from refused
         raise
-    asked = {"brief_id": taken["brief_id"], "workflow_slug": slug}
+    asked = {"brief_id": taken["brief_id"], "workflow_slug": slug, **stated(priority=priority)}
     started: JsonObject = api.post("/api/dashboard/workflows/run", asked, idempotency_key=key)
     return started
 

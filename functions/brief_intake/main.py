@@ -96,16 +96,18 @@ def get_brand(call: Call) -> Answer:
 @door.route("POST", "/api/dashboard/workflows/run", caller=from_user, body=NewRun)
 def run_workflow(call: Call) -> Answer:
     asked: NewRun = call.body
+    slug, caller = asked.workflow_slug, _caller(call)
     if asked.brief_id is not None:
-        return _run_answer(intake.run_stored_brief(asked.brief_id, asked.workflow_slug, _caller(call), call.rooms))
+        return _run_answer(intake.run_stored_brief(asked.brief_id, slug, caller, call.rooms, asked.priority))
     brief = parse_fields(asked.brief_fields(), BriefFields)
-    run = intake.run_ad_hoc(asked.workflow_slug, brief.as_brief(), brief.budget_usd, _caller(call), call.rooms)
-    return _run_answer(run)
+    return _run_answer(intake.run_ad_hoc(slug, brief.as_brief(), brief.budget_usd, caller, call.rooms, asked.priority))
 
 
 @door.route("POST", "/api/dashboard/agents/<name>/run", caller=from_user, body=NewAgentRun)
 def run_agent(call: Call) -> Answer:
-    return _run_answer(intake.run_one_agent(call.names["name"], call.body.input, _caller(call), call.rooms))
+    asked: NewAgentRun = call.body
+    run = intake.run_one_agent(call.names["name"], asked.input, _caller(call), call.rooms, asked.priority)
+    return _run_answer(run)
 
 
 @door.route("GET", "/api/dashboard/workflows", caller=from_user)

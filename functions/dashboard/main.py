@@ -26,7 +26,7 @@ def list_runs(call: Call) -> Answer:
         status=call.query.status,
         workflow_slug=call.query.workflow_slug,
     )
-    return Answer({"runs": [reading.shown_row(row) for row in rows]})
+    return Answer({"runs": [reading.shown_run(row) for row in rows]})
 
 
 @door.route("GET", "/api/dashboard/workflows/runs/<run_id>", caller=from_user, query=RunWait)

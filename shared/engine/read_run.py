@@ -11,6 +11,7 @@ from uuid import UUID
 
 from shared.core.canonical import Json, JsonObject
 from shared.core.events import FINAL_RUN_EVENTS, Event
+from shared.core.priority import NAMES
 from shared.core.status import RunStatus
 from shared.engine.rooms import Rooms
 from shared.errors import NotFoundError
@@ -37,6 +38,11 @@ def shown_row(row: Any) -> JsonObject:
     return {name: shown(value) for name, value in row._asdict().items()}
 
 
+def shown_run(row: Any) -> JsonObject:
+    """A row of a run, with the name of its priority."""
+    return {**shown_row(row), "priority": NAMES.get(row.priority, row.priority)}
+
+
 def read_run(workspace_id: UUID, run_id: UUID, rooms: Rooms, *, steps_shown: int = STEPS_SHOWN) -> JsonObject:
     """The run with its first steps, its cost by step and its report."""
     asked: list[Step] = [("run", {"run_id": run_id}), ("cost_of_run", {"run_id": run_id})]
@@ -46,7 +52,7 @@ def read_run(workspace_id: UUID, run_id: UUID, rooms: Rooms, *, steps_shown: int
     if not runs:
         raise no_run(run_id)
     return {
-        **shown_row(runs[0]),
+        **shown_run(runs[0]),
         "steps": [shown_row(step) for found in steps for step in found],
         "costs": [shown_row(cost) for cost in costs],
         "stream_url": stream_url(run_id),

@@ -60,6 +60,7 @@ def repeat_run(again: Again, caller: Caller, rooms: Rooms) -> StartedRun:
         trigger_type=TriggerType(row.trigger_type),
         trigger_event_id=row.trigger_event_id,
         budget_usd=row.budget_usd,
+        priority=row.priority,
         idempotency_key=caller.idempotency_key,
         fork=fork_of(earlier, again, rerun),
     )

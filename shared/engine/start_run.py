@@ -94,6 +94,7 @@ class RunRequest:
             "brief_id": str(self.brief_id),
             "brief": self.brief,
             "budget_usd": str(self.budget_usd),
+            **({"priority": self.priority} if self.priority and self.fork is None else {}),
         }
         if self.fork is not None:
             own = (self.fork.kind, str(self.fork.run_id), *self.fork.at_steps, str(self.fork.is_fresh))

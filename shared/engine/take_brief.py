@@ -13,6 +13,7 @@ from shared.agents.registry import AGENT_REGISTRY
 from shared.core.canonical import JsonObject, digest_of
 from shared.core.definitions import WorkflowDef, WorkflowStepDef
 from shared.core.ids import new_id
+from shared.core.priority import Priority
 from shared.engine.rooms import Rooms
 from shared.engine.start_run import RunRequest, StartedRun, start_run
 from shared.errors import (
@@ -137,7 +138,9 @@ def check_subject(brief: JsonObject, caller: Caller, rooms: Rooms) -> None:
         raise InvalidInputError("dataset", "there are no dataset files here; leave the field out") from none_there
 
 
-def run_stored_brief(brief_id: UUID, slug: str, caller: Caller, rooms: Rooms) -> StartedRun:
+def run_stored_brief(
+    brief_id: UUID, slug: str, caller: Caller, rooms: Rooms, priority: Priority = Priority.NORMAL
+) -> StartedRun:
     """Starts a run of a brief that was taken before."""
     definition = definition_of(slug, caller.workspace_id, rooms)
     rows = rooms.store.move(caller.workspace_id, "brief", brief_id=brief_id)
@@ -146,7 +149,8 @@ def run_stored_brief(brief_id: UUID, slug: str, caller: Caller, rooms: Rooms) ->
     brief = brief_of_row(rows[0])
     check_brief(definition, brief, rows[0].fields, inner_ones(caller.workspace_id, rooms))
     check_subject(brief, caller, rooms)
-    return _started(definition, brief, caller, rooms, brief_id=brief_id, budget_usd=rows[0].budget_usd)
+    asked = _Asked(brief_id, rows[0].budget_usd, priority)
+    return _started(definition, brief, caller, rooms, asked)
 
 
 def brief_of_row(row: Any) -> JsonObject:
@@ -162,15 +166,24 @@ def brief_of_row(row: Any) -> JsonObject:
     return {**row.fields, **{name: value for name, value in own.items() if value is not None}}
 
 
-def run_ad_hoc(slug: str, brief: JsonObject, budget_usd: Decimal | None, caller: Caller, rooms: Rooms) -> StartedRun:
+def run_ad_hoc(
+    slug: str,
+    brief: JsonObject,
+    budget_usd: Decimal | None,
+    caller: Caller,
+    rooms: Rooms,
+    priority: Priority = Priority.NORMAL,
+) -> StartedRun:
     """Starts a run without a stored brief (X14)."""
     definition = definition_of(slug, caller.workspace_id, rooms)
     check_brief(definition, brief, brief.keys() - OWN_FIELDS, inner_ones(caller.workspace_id, rooms))
     check_subject(brief, caller, rooms)
-    return _started(definition, brief, caller, rooms, budget_usd=budget_usd)
+    return _started(definition, brief, caller, rooms, _Asked(None, budget_usd, priority))
 
 
-def run_one_agent(name: str, given: Mapping[str, Any], caller: Caller, rooms: Rooms) -> StartedRun:
+def run_one_agent(
+    name: str, given: Mapping[str, Any], caller: Caller, rooms: Rooms, priority: Priority = Priority.NORMAL
+) -> StartedRun:
     """Starts a run of one agent: a workflow of one step (DESIGN 9). Its input is checked before anything is written."""
     if name not in AGENT_REGISTRY:
         raise NotFoundError(f"unknown agent: {name}; there are: {', '.join(sorted(AGENT_REGISTRY))}", field="name")
@@ -190,25 +203,27 @@ def run_one_agent(name: str, given: Mapping[str, Any], caller: Caller, rooms: Ro
         raise InvalidInputError(f"input.{wrong.field}", wrong.problem) from wrong
     step = WorkflowStepDef(key=name, agent_name=name)
     definition = WorkflowDef(slug=f"agent_{name}", name=f"One agent: {name}", steps=(step,))
-    return _started(definition, parsed, caller, rooms)
+    return _started(definition, parsed, caller, rooms, _Asked(priority=priority))
 
 
-def _started(
-    definition: WorkflowDef,
-    brief: JsonObject,
-    caller: Caller,
-    rooms: Rooms,
-    *,
-    brief_id: UUID | None = None,
-    budget_usd: Decimal | None = None,
-) -> StartedRun:
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a request for a run says besides its brief."""
+
+    brief_id: UUID | None = None
+    budget_usd: Decimal | None = None
+    priority: Priority = Priority.NORMAL
+
+
+def _started(definition: WorkflowDef, brief: JsonObject, caller: Caller, rooms: Rooms, asked: _Asked) -> StartedRun:
     request = RunRequest(
         workspace_id=caller.workspace_id,
         definition=definition,
         brief=brief,
         created_by=caller.subject,
-        brief_id=brief_id,
-        budget_usd=budget_usd,
+        brief_id=asked.brief_id,
+        budget_usd=asked.budget_usd,
+        priority=asked.priority.level,
         idempotency_key=caller.idempotency_key,
     )
     return start_run(request, rooms)

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 from shared.agents.asking import MOST_BRAND_TERMS, MOST_BRAND_TEXT
 from shared.core.definitions import WorkflowDef
 from shared.core.inputs import BRIEF
+from shared.core.priority import Priority
 from shared.core.prompts import MOST_CHANGES, CallKey, PromptChange
 from shared.core.status import RunStatus
 from shared.errors import InvalidInputError
@@ -114,12 +115,13 @@ class NewRun(Request):
     dataset: str | None = None
     budget_usd: Usd | None = None
     fields: dict[str, Any] = {}
+    priority: Priority = Priority.NORMAL
 
     @model_validator(mode="after")
     def _one_of_two(self) -> NewRun:
         if self.brief_id is None and self.handle is None:
             raise InvalidInputError("brief_id", "is required, or a handle for a run without a stored brief")
-        besides = sorted(self.model_fields_set - {"workflow_slug", "brief_id"})
+        besides = sorted(self.model_fields_set - {"workflow_slug", "brief_id", "priority"})
         if self.brief_id is not None and besides:
             raise InvalidInputError(besides[0], "comes from the brief: leave it out, or leave brief_id out")
         return self
@@ -132,6 +134,7 @@ class NewAgentRun(Request):
     """`POST /api/dashboard/agents/{name}/run`: one agent, with the input its spec names."""
 
     input: Annotated[dict[str, Any], Field(max_length=100)] = {}
+    priority: Priority = Priority.NORMAL
 
 
 class NewWorkflow(WorkflowDef):

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.support.doors import AD_HOC, AGENT, BRIEF, BRIEFS, RUN, RUNS, WORKFLOWS, Person, events_in, told
+from tests.support.doors import AD_HOC, AGENT, BRIEF, BRIEFS, RUN, RUNS, WORKFLOWS, Person, events_in, refusal, told
 
 SEVEN = {
     "account_health",
@@ -330,3 +330,37 @@ def test_an_ad_hoc_run_says_who_asked(person: Person) -> None:
     run = told(person.get(f"{RUNS}/{told(person.post(RUN, AD_HOC))['workflow_run_id']}"))
 
     assert (run["created_by"], run["trigger_type"]) == ("ada", "api")
+
+
+def test_a_run_says_how_urgent_it_is(person: Person) -> None:
+    """Of a stored brief, ad hoc, or of one agent; normal where nothing is said, and in the list of runs."""
+    brief_id = told(person.post(BRIEFS, BRIEF))["brief_id"]
+    stored = person.post(RUN, {"workflow_slug": "profile_audit", "brief_id": brief_id, "priority": "high"})
+    ad_hoc = person.post(RUN, {**AD_HOC, "priority": "low"})
+    agent = person.post(AGENT, {"input": {"handle": "@lakucosmetics"}, "priority": "urgent"})
+    plain = person.post(RUN, AD_HOC)
+
+    ids = [told(answer)["workflow_run_id"] for answer in (stored, ad_hoc, agent, plain)]
+    shown = [told(person.get(f"{RUNS}/{run_id}"))["priority"] for run_id in ids]
+
+    assert shown == ["high", "low", "urgent", "normal"]
+    assert [run["priority"] for run in told(person.get(RUNS))["runs"]] == shown[::-1]
+
+
+@pytest.mark.parametrize("priority", ["highest", 3, None, ""])
+def test_a_priority_is_one_of_four(person: Person, priority: Any) -> None:
+    """422 that names the field and what it may be."""
+    with person.writes_nothing():
+        problem = refusal(person.post(RUN, {**AD_HOC, "priority": priority}), 422)
+
+    assert problem["field"] == "priority"
+    assert "urgent" in problem["detail"]
+
+
+def test_another_priority_is_another_request(person: Person) -> None:
+    """Under one idempotency key the same run twice is one, and one that is more urgent is refused."""
+    first = person.post(RUN, {**AD_HOC, "priority": "high"}, key="k")
+
+    assert told(person.post(RUN, {**AD_HOC, "priority": "high"}, key="k"))["is_new"] is False
+    refusal(person.post(RUN, AD_HOC, key="k"), 409)
+    assert first.status_code == 202

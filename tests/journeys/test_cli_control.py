@@ -96,6 +96,18 @@ def test_a_fork_with_another_prompt(terminal: Terminal) -> None:
     assert terminal.army(*begin, "--prompt", "synthesis").code == 2
 
 
+def test_an_urgent_run_is_shown_as_one(terminal: Terminal) -> None:
+    """In the list and by itself; what is no priority is a mistake of usage."""
+    run = ("run", "profile_audit", "--handle", "@nova", "--no-watch", "--priority")
+
+    run_id = terminal.army_json(*run, "urgent")["workflow_run_id"]
+
+    assert terminal.army_json("show", run_id)["priority"] == "urgent"
+    assert "priority  urgent" in terminal.army("show", run_id).out
+    assert [one["priority"] for one in terminal.army_json("runs")["runs"]] == ["urgent"]
+    assert terminal.army(*run, "highest").code == 2
+
+
 def test_what_to_hold_is_named_once(terminal: Terminal) -> None:
     """Nothing, or two things, is a mistake of usage."""
     assert terminal.army("pause").code == 2

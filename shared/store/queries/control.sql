@@ -363,7 +363,7 @@ select scope, workflow_slug, paused_by, reason, paused_at from tiktok_pauses ord
 
 -- name: run_to_repeat
 select r.id, r.status, r.definition_digest, w.dag_jsonb, r.brief_id, r.brief_jsonb, r.budget_usd, r.trigger_type,
-       r.trigger_event_id, r.workflow_slug
+       r.trigger_event_id, r.workflow_slug, r.priority
   from tiktok_workflow_runs r
   join tiktok_workflows w on w.workspace_id = r.workspace_id and w.digest = r.definition_digest
  where r.id = :run_id::uuid;

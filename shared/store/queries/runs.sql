@@ -96,7 +96,7 @@ returning digest;
 
 -- name: run
 select r.id, r.workflow_slug, r.workflow_version, r.definition_digest, r.brief_id, r.brief_jsonb, r.trigger_type,
-       r.status, r.budget_usd, r.version, r.steps_total, r.steps_open, r.paused_at, r.paused_scope, r.paused_by,
+       r.status, r.budget_usd, r.priority, r.version, r.steps_total, r.steps_open, r.paused_at, r.paused_scope, r.paused_by,
        r.pause_reason, r.cancel_requested_at, r.cancelled_by, r.cancel_reason, r.fork_kind, r.forked_from_run_id,
        r.forked_at_steps, r.parent_run_id, r.parent_step_id, r.depth, r.report_md,
        r.error_class, r.error_message, r.total_cost_usd, r.total_latency_ms, r.created_by, r.started_at, r.completed_at,
@@ -109,8 +109,8 @@ select r.id, r.workflow_slug, r.workflow_version, r.definition_digest, r.brief_i
 select status, version from tiktok_workflow_runs where id = :run_id::uuid;
 
 -- name: runs_newest_first
-select id, workflow_slug, status, paused_at, fork_kind, forked_from_run_id, steps_total, steps_open, brief_jsonb, total_cost_usd, total_latency_ms, created_by,
-       started_at, completed_at, error_message
+select id, workflow_slug, status, priority, paused_at, fork_kind, forked_from_run_id, steps_total, steps_open,
+       brief_jsonb, total_cost_usd, total_latency_ms, created_by, started_at, completed_at, error_message
   from tiktok_workflow_runs
  where (:status::run_status is null or status = :status::run_status)
    and (:workflow_slug::text is null or workflow_slug = :workflow_slug::text)
