@@ -187,13 +187,14 @@ def show_caps(caps: Sequence[JsonObject]) -> None:
             money(cap["cap_usd"]),
             money(cap["used_usd"]) if cap["scope_id"] else "",
             money(str(max(Decimal(0), Decimal(cap["cap_usd"]) - Decimal(cap["used_usd"])))) if cap["scope_id"] else "",
+            money(cap["spent_usd"]) if cap["spent_usd"] is not None else "",
             cap["set_by"],
         )
         for cap in caps
     ]
-    columns = ("of", "day (UTC)", "cap", "used", "left", "set by")
+    columns = ("of", "day (UTC)", "cap", "used", "left", "spent", "set by")
     if rows:
-        table("caps", columns, rows, numbers=columns[2:5], spare=("set by",))
+        table("caps", columns, rows, numbers=columns[2:6], spare=("set by",))
     else:
         line("no caps; set one with: army caps set --day 20")
 

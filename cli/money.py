@@ -16,6 +16,7 @@ from cli.table import line, plain, table
 from shared.core.canonical import JsonObject
 
 CAPS = "/api/dashboard/caps"
+AD_SPEND = "/api/dashboard/ad-spend"
 EXIT_DIFFERS = 1
 
 
@@ -42,6 +43,54 @@ def set_caps(day: str | None, ad_day: str | None, as_json: bool) -> None:
     with reachable_api() as api:
         found = api.put(CAPS, stated(day=day, ad_day=ad_day))
     print_json(found) if as_json else show_caps(found["caps"])
+
+
+@click.group(name="ad-spend", invoke_without_command=True)
+@as_json
+@click.pass_context
+def ad_spend(context: click.Context, as_json: bool) -> None:
+    """Show what campaigns may spend, were seen to spend and did spend, by day (UTC); `settle` reads the vendor now."""
+    if context.invoked_subcommand is not None:
+        return
+    with reachable_api() as api:
+        found = api.get(AD_SPEND)
+    print_json(found) if as_json else show_ad_spend(found["campaigns"])
+
+
+@ad_spend.command()
+@as_json
+def settle(as_json: bool) -> None:
+    """Read what campaigns spent, and settle the days whose figures are final. The scheduler does it by itself."""
+    with reachable_api() as api:
+        told = api.post(f"{AD_SPEND}/settle", {})
+    if as_json:
+        print_json(told)
+        return
+    line(f"campaigns read: {told['campaigns_read']}; days settled: {told['days_settled']}")
+    if told["campaigns_paused"]:
+        line(f"paused at the day's cap: {told['campaigns_paused']}")
+    if told["campaigns_failed"]:
+        line(f"could not be read, and are asked for again later: {told['campaigns_failed']}")
+
+
+def show_ad_spend(campaigns: list[JsonObject]) -> None:
+    """A row for each day of each campaign, newest campaign first."""
+    rows = [
+        (
+            plain(one["campaign_id"]),
+            plain(one["name"]),
+            one["status"],
+            day["day"],
+            *(
+                money(day[name]) if day[name] is not None else ""
+                for name in ("reserved_usd", "seen_usd", "settled_usd")
+            ),
+        )
+        for one in campaigns
+        for day in one["days"]
+    ]
+    columns = ("campaign", "name", "status", "day (UTC)", "reserved", "seen so far", "settled")
+    table("what ads spend", columns, rows, numbers=columns[4:], prose=("name",), spare=("name",))
 
 
 @click.command()
@@ -90,7 +139,11 @@ def _sentences(proof: JsonObject) -> list[str]:
     if Decimal(saved["by_cache_usd"]) < 0:
         told[0] += " (writing to the cache costs a quarter more, and little was read back yet)"
     if Decimal(ads["reserved_usd"]):
-        told.append(f"ad spend reserved: {money(ads['reserved_usd'])}, settled: {money(ads['settled_usd'])}")
+        settled = sum(1 for day in ads["days"] if day["settled_usd"] is not None)
+        told.append(
+            f"ad spend reserved: {money(ads['reserved_usd'])}, settled: {money(ads['settled_usd'])} "
+            f"for {settled} of {len(ads['days'])} days"
+        )
     if Decimal(proof["not_in_totals_usd"]):
         told.append(f"answered after its step had ended, in no total: {money(proof['not_in_totals_usd'])}")
     if not proof["is_final"]:
@@ -98,4 +151,4 @@ def _sentences(proof: JsonObject) -> list[str]:
     return told
 
 
-COMMANDS = (caps, prove)
+COMMANDS = (ad_spend, caps, prove)

@@ -16,12 +16,14 @@ FUNCTIONS = Path(__file__).parent.parent / "functions"
 PATHS = (
     ("/tasks/", "step_executor"),
     ("/webhooks/", "webhooks"),
+    ("/schedules/", "webhooks"),
     ("/api/dashboard/workflows/runs", "dashboard"),
     ("/api/dashboard/agent-runs/", "dashboard"),
     ("/api/dashboard/agents/catalog", "dashboard"),
     ("/api/dashboard/approvals", "approval"),
     ("/api/dashboard/effects", "approval"),
     ("/api/dashboard/caps", "approval"),
+    ("/api/dashboard/ad-spend", "approval"),
     ("/api/dashboard/signals", "approval"),
     ("/api/", "brief_intake"),
 )

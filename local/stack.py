@@ -12,6 +12,7 @@ import logging
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -31,6 +32,7 @@ log = logging.getLogger(__name__)
 
 ROOT = Path(__file__).parent.parent
 SWEEP_EVERY_S = 5.0
+AD_SPEND_EVERY_S = 60.0
 QUEUE_RATE, QUEUE_CONCURRENT = 1000, 16
 POOL_SIZE = 3  # for each door process: more backends than cores only take turns
 
@@ -220,14 +222,20 @@ class Stack:
         _write_json(self.folder / "stack.json", asdict(info))
 
     def _keep(self) -> None:
-        """Restarts what has died, and is this machine's Cloud Scheduler: a tick of the sweep every few seconds."""
+        """Restarts what has died, and is this machine's Cloud Scheduler: a tick of the sweep every few seconds, and one
+        of what ads spent every minute."""
         http = urllib3.PoolManager(retries=False, timeout=10)
+        next_reading = time.monotonic() + AD_SPEND_EVERY_S
         signer = Signer(self.folder / "signer")
         while not self._stopping.wait(self._sweep_every_s):
             try:
                 self._restart_dead()
                 token = signer.task_token(self.settings.task_token_email, self.settings.executor_audience)
                 http.request("POST", f"{self.url}/tasks/sweep", headers={"Authorization": f"Bearer {token}"})
+                if time.monotonic() >= next_reading:
+                    next_reading = time.monotonic() + AD_SPEND_EVERY_S
+                    token = signer.task_token(self.settings.scheduler_email, self.settings.schedule_audience)
+                    http.request("POST", f"{self.url}/schedules/ad-spend", headers={"Authorization": f"Bearer {token}"})
             except (urllib3.exceptions.HTTPError, PostgresError, OSError) as failed:
                 # Whatever it was may pass, and this thread is the only one that would notice.
                 log.warning("scheduler: this tick failed, the next one tries again (%s)", failed)

@@ -357,12 +357,14 @@ CREATE TABLE public.tiktok_campaigns (
     budget_usd numeric(14,8) NOT NULL,
     status text NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
+    look_at timestamp with time zone DEFAULT now(),
     CONSTRAINT tiktok_campaigns_budget_usd_check CHECK ((budget_usd >= (0)::numeric)),
     CONSTRAINT tiktok_campaigns_status_check CHECK ((status = ANY (ARRAY['paused'::text, 'active'::text, 'ended'::text])))
 );
 ALTER TABLE ONLY public.tiktok_campaigns ALTER COLUMN workspace_id SET (n_distinct=1);
 ALTER TABLE ONLY public.tiktok_campaigns FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_campaigns OWNER TO army_owner;
+COMMENT ON COLUMN public.tiktok_campaigns.look_at IS 'when its spend is read next; null: all of its days are settled';
 CREATE TABLE public.tiktok_caps (
     workspace_id uuid NOT NULL,
     scope public.cap_scope NOT NULL,
@@ -489,8 +491,11 @@ CREATE TABLE public.tiktok_ledger (
     settled_at timestamp with time zone,
     root_run_id uuid,
     outer_step_ids uuid[],
+    seen_usd numeric(14,8),
+    seen_at timestamp with time zone,
     CONSTRAINT tiktok_ledger_check CHECK (((settled_usd IS NULL) = (settled_at IS NULL))),
     CONSTRAINT tiktok_ledger_reserved_usd_check CHECK ((reserved_usd >= (0)::numeric)),
+    CONSTRAINT tiktok_ledger_seen_usd_check CHECK ((seen_usd >= (0)::numeric)),
     CONSTRAINT tiktok_ledger_settled_usd_check CHECK ((settled_usd >= (0)::numeric))
 );
 ALTER TABLE ONLY public.tiktok_ledger ALTER COLUMN workspace_id SET (n_distinct=1);
@@ -500,6 +505,7 @@ COMMENT ON TABLE public.tiktok_ledger IS 'one row per reservation; settled_usd i
 COMMENT ON COLUMN public.tiktok_ledger.key IS 'of a charge that may be asked for twice: the second one finds the first';
 COMMENT ON COLUMN public.tiktok_ledger.root_run_id IS 'the run whose cap held the money: the outermost one';
 COMMENT ON COLUMN public.tiktok_ledger.outer_step_ids IS 'steps of outer runs whose caps held the money';
+COMMENT ON COLUMN public.tiktok_ledger.seen_usd IS 'of ads: the most that the vendor has said of this day so far; not final';
 CREATE TABLE public.tiktok_messages (
     workspace_id uuid NOT NULL,
     id uuid NOT NULL,
@@ -831,6 +837,7 @@ CREATE INDEX tiktok_agent_runs_of_step ON public.tiktok_agent_runs USING btree (
 CREATE INDEX tiktok_agent_steps_of_step ON public.tiktok_agent_steps USING btree (workspace_id, workflow_run_id, step_id);
 CREATE INDEX tiktok_alerts_newest ON public.tiktok_alerts USING btree (workspace_id, created_at DESC);
 CREATE INDEX tiktok_briefs_newest ON public.tiktok_briefs USING btree (workspace_id, created_at DESC);
+CREATE INDEX tiktok_campaigns_to_look_at ON public.tiktok_campaigns USING btree (look_at) WHERE (look_at IS NOT NULL);
 CREATE INDEX tiktok_effects_due ON public.tiktok_effects USING btree (wake_at) WHERE (wake_at IS NOT NULL);
 CREATE INDEX tiktok_effects_of_gate ON public.tiktok_effects USING btree (workspace_id, gate_id);
 CREATE INDEX tiktok_effects_of_run ON public.tiktok_effects USING btree (workspace_id, run_id);
@@ -984,6 +991,9 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.tiktok_alerts TO army_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.tiktok_brands TO army_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.tiktok_briefs TO army_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.tiktok_campaigns TO army_app;
+GRANT SELECT(workspace_id) ON TABLE public.tiktok_campaigns TO army_unscoped;
+GRANT SELECT(id) ON TABLE public.tiktok_campaigns TO army_unscoped;
+GRANT SELECT(look_at),UPDATE(look_at) ON TABLE public.tiktok_campaigns TO army_unscoped;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.tiktok_caps TO army_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.tiktok_effects TO army_app;
 GRANT SELECT(workspace_id) ON TABLE public.tiktok_effects TO army_unscoped;

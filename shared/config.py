@@ -99,10 +99,18 @@ class Settings(BaseModel):
     )
     task_token_audience: str | None = Field(None, description="Default: EXECUTOR_URL")
     task_token_email: str = "tasks@tiktok-army-local.iam.gserviceaccount.com"
+    schedule_token_audience: str | None = Field(None, description="Of Cloud Scheduler's calls; default: EXECUTOR_URL")
+    scheduler_email: str = Field(
+        "scheduler@tiktok-army-local.iam.gserviceaccount.com", description="The service account of Cloud Scheduler"
+    )
     task_token_certs_url: str = "https://www.googleapis.com/oauth2/v1/certs"
 
     # Ads (TIKTOK_PROVIDER_MODE=real), and what a workspace may spend on them a day.
     max_ad_day_usd: Decimal = Field(Decimal(500), ge=0, le=10_000_000, description="Where it has set no cap itself")
+    ad_spend_every_s: float = Field(900.0, ge=1, le=86_400, description="How often a running campaign's spend is read")
+    ad_spend_final_h: float = Field(
+        48.0, ge=0, le=720, description="Hours after the end of a day (UTC) until the vendor's figures of it are final"
+    )
     tiktok_ads_api_url: str = "https://business-api.tiktok.com"
     tiktok_ads_token: SecretStr | None = Field(None, description="Of the marketing app, for the advertisers")
     tiktok_ads_identity_type: Literal["TT_USER", "BC_AUTH_TT", "AUTH_CODE", "CUSTOMIZED_USER"] = "TT_USER"
@@ -141,6 +149,10 @@ class Settings(BaseModel):
     @property
     def executor_audience(self) -> str:
         return self.task_token_audience or self.executor_url
+
+    @property
+    def schedule_audience(self) -> str:
+        return self.schedule_token_audience or self.executor_url
 
     @property
     def assets_folder(self) -> Path:

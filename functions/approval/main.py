@@ -12,6 +12,7 @@ from shared.engine.decide import Decision, Revision, decide, revise
 from shared.engine.members import Member
 from shared.engine.prove import prove_run
 from shared.engine.resolve_effect import Resolution, resolve_effect
+from shared.engine.settle_ad_spend import read_ad_spend, settle_workspace_ad_spend
 from shared.engine.waiting import receive_signal
 from shared.web.approvals import (
     ApprovalSince,
@@ -142,6 +143,18 @@ def set_caps(call: Call) -> Answer:
     for name, cap_usd in call.body.named():
         money.set_cap(_member(call), name, cap_usd, call.rooms)
     return Answer({"caps": money.read_caps(call.workspace_id, call.rooms)})
+
+
+@door.route("GET", "/api/dashboard/ad-spend", caller=from_user)
+def ad_spend(call: Call) -> Answer:
+    """What each campaign was allowed to spend, has been seen to spend, and did spend, day by day (UTC)."""
+    return Answer({"campaigns": read_ad_spend(call.workspace_id, call.rooms)})
+
+
+@door.route("POST", "/api/dashboard/ad-spend/settle", caller=from_user)
+def settle_ad_spend(call: Call) -> Answer:
+    """Reads the vendor's figures of the workspace's campaigns now. Twice is once."""
+    return Answer(settle_workspace_ad_spend(call.workspace_id, call.rooms).shown())
 
 
 @door.route("GET", "/api/dashboard/workflows/runs/<run_id>/proof", caller=from_user)

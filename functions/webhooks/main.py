@@ -1,13 +1,15 @@
-"""The door of other services' callbacks. Each path checks its own caller, in the form that this service signs with."""
+"""The door of other services' callbacks and of the scheduler. Each path checks its own caller, in the form that this
+service signs with."""
 
 from __future__ import annotations
 
 import flask
 import functions_framework
 
+from shared.engine.settle_ad_spend import settle_due_ad_spend
 from shared.engine.waiting import receive_signal
 from shared.providers.studio_wire import wake_key
-from shared.web.door import Answer, Call, Door, from_studio
+from shared.web.door import Answer, Call, Door, from_scheduler, from_studio
 from shared.web.requests import StudioTold
 
 door = Door()
@@ -20,6 +22,12 @@ def studio(call: Call) -> Answer:
     payload = {"generation_id": told.generation_id}
     received = receive_signal(told.metadata.workspace_id, wake_key(told.generation_id), payload, "studio", call.rooms)
     return Answer({"is_new": received.is_new, "woken": received.woken})
+
+
+@door.route("POST", "/schedules/ad-spend", caller=from_scheduler)
+def ad_spend(call: Call) -> Answer:
+    """What ads spent is read where that is due, and settled where it is final. Twice, or twice at once, is once."""
+    return Answer(settle_due_ad_spend(call.rooms).shown())
 
 
 @functions_framework.http

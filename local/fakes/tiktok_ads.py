@@ -7,7 +7,9 @@ token, advertiser, budgets with their minimum, names, ages, one create for one r
 paused is shown before all of campaign, ad group and ad are switched on.
 
 `GET /_campaigns` is its record: each campaign with its ad groups, ads, and whether it runs. `POST /_spend` with
-{"campaign_id": …, "day": "2026-11-19", "usd": "41.20"} says what a day cost. `POST /_faults` is that of
+{"campaign_id": …, "at": "2026-11-19T05:00:00Z", "usd": "41.20", "late": 2} says what that hour cost; the next two
+reports do not have it yet, and a second figure of an hour replaces the first, be it lower. `POST /_account` with
+{"timezone": "America/Los_Angeles", "currency": "USD"} says in which days its reports count. `POST /_faults` is that of
 `local.fakes.faults`; the calls are named campaign/create, adgroup/get, ad/status/update and so on; `code` is the API's,
 such as "40100" (rate limit), "40105" (token) or "50002" (the service failed).
 """
@@ -20,7 +22,6 @@ import json
 import time
 from collections.abc import Callable
 from datetime import date
-from decimal import Decimal
 from email.parser import BytesParser
 from email.policy import HTTP
 from typing import Any
@@ -56,6 +57,8 @@ class FakeTikTokAds(FakeVendor):
         found: dict[tuple[str, str], Route] = {
             ("GET", "/_campaigns"): ("", lambda _: Response(200, self.campaigns())),
             ("POST", "/_spend"): ("", self._set_spend),
+            ("POST", "/_account"): ("", self._set_account),
+            **self._gets("advertiser/info", self._account),
             **self._posts("campaign/create", desk.create_campaign),
             **self._posts("adgroup/create", desk.create_adgroup),
             **self._posts("ad/create", desk.create_ads),
@@ -124,20 +127,28 @@ class FakeTikTokAds(FakeVendor):
         return {"list": [{"id": f"ad-site-i18n-sg/{video_id}", "width": 1080, "height": 1920}]}
 
     def _report(self, request: Request) -> JsonObject:
-        """The days that are known, each metric a text; a day that is known to have none says "-"."""
+        """The days or hours that are known."""
         first, last = date.fromisoformat(request.query["start_date"]), date.fromisoformat(request.query["end_date"])
-        if (last - first).days > 30:
-            raise Refusal(40002, "With stat_time_day the range may be 30 days at most.")
+        _, by = _query(request, "dimensions")
+        most = {"stat_time_day": 30, "stat_time_hour": 0}.get(by)
+        if most is None or (last - first).days > most:
+            raise Refusal(40002, f"dimensions: with {by} the range may be {most} days more than one.")
         wanted = {one for rule in _query(request, "filtering") or [] for one in json.loads(rule["filter_value"])}
-        rows = [
-            {
-                "dimensions": {"campaign_id": campaign, "stat_time_day": f"{day} 00:00:00"},
-                "metrics": {"spend": f"{usd:f}" if usd else "-"},
-            }
-            for (campaign, day), usd in sorted(self.desk.spent.items())
-            if campaign in wanted and first <= day <= last
-        ]
-        return _page(request, rows)
+        return _page(request, self.desk.reported(wanted, by, first, last))
+
+    def _account(self, request: Request) -> JsonObject:
+        """Of those that are asked for; their days are counted in their own time zone."""
+        return {
+            "list": [
+                {
+                    "advertiser_id": advertiser,
+                    "timezone": self.desk.timezone,
+                    "display_timezone": self.desk.timezone,
+                    "currency": self.desk.currency,
+                }
+                for advertiser in _query(request, "advertiser_ids") or []
+            ]
+        }
 
     def _upload(self, request: Request) -> Response:
         form, file = _form(request)
@@ -152,7 +163,13 @@ class FakeTikTokAds(FakeVendor):
     def _set_spend(self, request: Request) -> Response:
         body = request.json()
         with self.desk.lock:
-            self.desk.spent[str(body["campaign_id"]), date.fromisoformat(body["day"])] = Decimal(body["usd"])
+            self.desk.spend(str(body["campaign_id"]), body["at"], body["usd"], body.get("late", 0))
+        return Response(200, {})
+
+    def _set_account(self, request: Request) -> Response:
+        body = request.json()
+        with self.desk.lock:
+            self.desk.timezone, self.desk.currency = body["timezone"], body["currency"]
         return Response(200, {})
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Literal
+from zoneinfo import ZoneInfo
 
 from shared.core.canonical import JsonObject
 
@@ -37,6 +38,14 @@ class Refusal(Exception):
         self.code, self.message = code, message
 
 
+@dataclass(slots=True)
+class Spent:
+    """What an hour cost. The next `late` reports do not have it yet."""
+
+    usd: Decimal
+    late: int = 0
+
+
 def needed(body: JsonObject, *names: str) -> None:
     for name in names:
         if body.get(name) in (None, "", []):
@@ -53,7 +62,9 @@ class AdsDesk:
     lock: threading.RLock = field(default_factory=threading.RLock)
     things: dict[Level, dict[str, JsonObject]] = field(default_factory=lambda: {level: {} for level in LEVELS})
     videos: dict[str, JsonObject] = field(default_factory=dict)
-    spent: dict[tuple[str, date], Decimal] = field(default_factory=dict)
+    spent: dict[tuple[str, datetime], Spent] = field(default_factory=dict)  # by campaign and hour (UTC)
+    timezone: str = "UTC"  # of every advertiser, as the currency
+    currency: str = "USD"
     seen: set[str] = field(default_factory=set)
     arrivals: deque[float] = field(default_factory=deque)
     made: int = 0
@@ -154,6 +165,31 @@ class AdsDesk:
             if ids and name and thing["advertiser_id"] == advertiser_id:
                 found.append({**thing, "secondary_status": self._secondary(level, thing)})
         return sorted(found, key=lambda thing: thing[f"{level}_id"], reverse=True)
+
+    def spend(self, campaign_id: str, at: str, usd: str, late: int = 0) -> None:
+        """Says what the hour of this moment (ISO 8601, with its offset) cost."""
+        hour = datetime.fromisoformat(at).astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+        self.spent[campaign_id, hour] = Spent(Decimal(usd), late)
+
+    def reported(self, campaigns: set[str], by: str, first: date, last: date) -> list[JsonObject]:
+        """Spend by day or hour of the advertiser's time zone; each metric is a text, and none is "-"."""
+        zone, found = ZoneInfo(self.timezone), dict[tuple[str, str], Decimal]()
+        for (campaign, hour), spent in sorted(self.spent.items(), key=lambda one: one[0]):
+            local = hour.astimezone(zone)
+            if campaign not in campaigns or not first <= local.date() <= last:
+                continue
+            if spent.late:
+                spent.late -= 1
+                continue
+            at = f"{local:%Y-%m-%d} 00:00:00" if by == "stat_time_day" else f"{local:%Y-%m-%d %H}:00:00"
+            found[campaign, at] = found.get((campaign, at), Decimal(0)) + spent.usd
+        return [
+            {
+                "dimensions": {"campaign_id": campaign, by: at},
+                "metrics": {"spend": f"{usd:f}" if usd else "-"},
+            }
+            for (campaign, at), usd in found.items()
+        ]
 
     def add_video(self, form: JsonObject, size: int) -> JsonObject:
         if any(video["file_name"] == form["file_name"] for video in self.videos.values()):

@@ -50,6 +50,8 @@ class EventKind(StrEnum):
     AGENT_RUN_SUCCEEDED = "agent_run.succeeded"
     AGENT_RUN_FAILED = "agent_run.failed"
     AGENT_RUN_SKIPPED = "agent_run.skipped"
+    CAMPAIGN_SPEND_SETTLED = "campaign.spend_settled"  # of the run that launched it: days whose figures are final
+    CAMPAIGN_PAUSED = "campaign.paused"  # the day's ad cap was reached
     POSTED = "tiktok.posted"  # of the run that published it (A042)
 
 

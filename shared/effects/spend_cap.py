@@ -118,10 +118,18 @@ def release_moves(workspace_id: UUID, key: str, refused_id: UUID | None) -> list
     return _settlement(workspace_id, key, spent=None, refused_id=refused_id)
 
 
-def settle(store: Store, workspace_id: UUID, *, key: str, spent_usd: Mapping[date, Decimal]) -> Decimal:
-    """Puts what days really came to in place of what was reserved, and gives the rest back. Settled days stay."""
-    spent = as_jsonb({day.isoformat(): str(usd(amount)) for day, amount in spent_usd.items()})
-    return _given_back(store.move_all(workspace_id, _settlement(workspace_id, key, spent=spent, refused_id=None)))
+def settlement(
+    workspace_id: UUID, key: str, *, final: Mapping[date, Decimal], so_far: Mapping[date, Decimal]
+) -> list[Step]:
+    """What days came to, as statements of one transaction: `final` is put in place of what was reserved, and the rest
+    given back; `so_far` is noted, and holds more where it is more than was reserved. Settled days stay."""
+    which = {"workspace_id": workspace_id, "key": key, "most_days": MOST_DAYS}
+    lock, settle = _settlement(workspace_id, key, spent=_by_day(final), refused_id=None)
+    return [lock, ("note_ad_days", {**which, "seen": _by_day(so_far)}), settle]
+
+
+def _by_day(amounts: Mapping[date, Decimal]) -> str:
+    return as_jsonb({day.isoformat(): str(usd(amount)) for day, amount in amounts.items()}) or "{}"
 
 
 def _settlement(workspace_id: UUID, key: str, *, spent: str | None, refused_id: UUID | None) -> list[Step]:

@@ -64,8 +64,8 @@ def prove_run(workspace_id: UUID, run_id: UUID, rooms: Rooms) -> JsonObject:
     Of a run that goes on, only what has ended is compared. Raises `NotFoundError`.
     """
     named = {"run_id": run_id}
-    names = ("books_of_run", "calls_to_prove", "caps_to_prove", "ledger_of_run")
-    books, rows, caps, ledger = rooms.store.move_all(workspace_id, [(name, named) for name in names])
+    names = ("books_of_run", "calls_to_prove", "caps_to_prove", "ledger_of_run", "ad_days_of_run")
+    books, rows, caps, ledger, ad_days = rooms.store.move_all(workspace_id, [(name, named) for name in names])
     if not books:
         raise no_run(run_id)
     calls = [proved_call(row) for row in rows]
@@ -85,7 +85,7 @@ def prove_run(workspace_id: UUID, run_id: UUID, rooms: Rooms) -> JsonObject:
         "calls": _counted(calls),
         "totals": _totals(books, calls),
         "saved": _saved(calls),
-        "ad_spend": _ad_spend(ledger),
+        "ad_spend": {**_ad_spend(ledger), "days": [_ad_day(day) for day in ad_days]},
         "not_in_totals_usd": _text(sum((book.calls_usd - book.timely_usd for book in _ended(books)), ZERO)),
         "caps": [_cap(cap) for cap in caps],
         "lines": [_line(call) for call in calls],
@@ -237,6 +237,16 @@ def _ad_spend(ledger: Iterable[Any]) -> JsonObject:
         if part.kind == "ad_spend":
             reserved, settled = part.reserved_usd, part.settled_usd
     return {"reserved_usd": _text(reserved), "settled_usd": _text(settled)}
+
+
+def _ad_day(day: Any) -> JsonObject:
+    """What a day's ads may spend, the most that the vendor said so far, and what it came to; None: not known yet."""
+    return {
+        "day": day.day.isoformat(),
+        "reserved_usd": _text(day.reserved_usd),
+        "seen_usd": None if day.seen_usd is None else _text(day.seen_usd),
+        "settled_usd": _text(day.settled_usd) if day.is_settled else None,
+    }
 
 
 def _cap(cap: Any) -> JsonObject:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from httpx2 import AsyncClient
 
 PAGE = 100
+MOST_SPENT = Decimal(1_000_000)  # in an hour; more is no figure
 Level = Literal["campaign", "adgroup", "ad"]
 Operation = Literal["ENABLE", "DISABLE", "DELETE"]
 _Thing = TypeVar("_Thing", bound=BaseModel)
@@ -37,6 +38,18 @@ class Standing(BaseModel):
     id: str
     name: str
     operation_status: str
+
+
+class AdAccount(BaseModel):
+    """An advertiser's own currency and time zone (a name such as America/Los_Angeles): its days are counted in it."""
+
+    currency: str
+    timezone: str = ""
+    display_timezone: str | None = None
+
+    @property
+    def zone(self) -> str:
+        return self.display_timezone or self.timezone
 
 
 class _PageInfo(BaseModel):
@@ -139,25 +152,34 @@ class AdsApi:
         covers = read_as(_Page, "TikTok Ads, file/video/suggestcover", data).list
         return read_as(_Cover, "TikTok Ads, file/video/suggestcover", covers[0]).id if covers else None
 
-    async def spend(self, campaign_id: str, first: date, last: date) -> dict[date, Decimal]:
-        """What the campaign spent a day, in the advertiser's currency; a day without a row is not in it."""
+    async def account(self) -> AdAccount:
+        """The advertiser's currency and time zone."""
+        wanted = {
+            "advertiser_ids": json.dumps([self._advertiser_id]),
+            "fields": json.dumps(["advertiser_id", "currency", "timezone", "display_timezone"]),
+        }
+        data = await self._get("advertiser/info/", wanted)
+        found = read_as(_Page, "TikTok Ads, advertiser/info", data).list
+        if not found:
+            raise EffectRefusedError("advertiser_unknown", f"TikTok Ads knows no advertiser {self._advertiser_id}")
+        return read_as(AdAccount, "TikTok Ads, advertiser/info", found[0])
+
+    async def spend_by_hour(self, campaign_id: str, day: date) -> list[tuple[datetime, Decimal]]:
+        """What the campaign spent in the hours of a day: when each begins, in the advertiser's time, and how much, in
+        its currency. An hour without a row, or without a value, is not in it."""
         wanted = {
             "report_type": "BASIC",
             "data_level": "AUCTION_CAMPAIGN",
-            "dimensions": json.dumps(["campaign_id", "stat_time_day"]),
+            "dimensions": json.dumps(["campaign_id", "stat_time_hour"]),
             "metrics": json.dumps(["spend"]),
             "filtering": json.dumps(
                 [{"field_name": "campaign_ids", "filter_type": "IN", "filter_value": json.dumps([campaign_id])}]
             ),
-            "start_date": first.isoformat(),
-            "end_date": last.isoformat(),
+            "start_date": day.isoformat(),
+            "end_date": day.isoformat(),
         }
-        found: dict[date, Decimal] = {}
-        async for row in self._pages("report/integrated/get/", wanted):
-            day, spent = _spent(row)
-            if spent is not None:
-                found[day] = found.get(day, Decimal(0)) + spent
-        return found
+        rows = [_spent(row) async for row in self._pages("report/integrated/get/", wanted)]
+        return [(hour, spent) for hour, spent in rows if spent is not None]
 
     async def _one(self, level: Level, filtering: JsonObject, name: str) -> Standing | None:
         found = [thing async for thing in self._listed(level, filtering) if thing.name == name]
@@ -232,14 +254,17 @@ def _made(kind: type[_Thing], call: str, data: Json) -> _Thing:
         raise EffectUnknownError(f"TikTok Ads, {call}: the answer names no id") from wrong
 
 
-def _spent(row: JsonObject) -> tuple[date, Decimal | None]:
-    """The day of a report's row and its spend. Metrics are texts, and "-" is no value."""
+def _spent(row: JsonObject) -> tuple[datetime, Decimal | None]:
+    """The hour of a report's row and its spend. Metrics are texts, and "-" is no value."""
     try:
-        day = datetime.fromisoformat(str(row["dimensions"]["stat_time_day"])).date()
+        hour = datetime.fromisoformat(str(row["dimensions"]["stat_time_hour"])).replace(tzinfo=None)
         told = str(row["metrics"]["spend"])
-        return day, None if told == "-" else Decimal(told)
+        spent = None if told == "-" else Decimal(told)
     except (KeyError, TypeError, ValueError, InvalidOperation) as wrong:
-        raise ProviderDownError("TikTok Ads, report/integrated/get: a row without a good day or spend") from wrong
+        raise ProviderDownError("TikTok Ads, report/integrated/get: a row without a good hour or spend") from wrong
+    if spent is not None and not (spent.is_finite() and 0 <= spent < MOST_SPENT):
+        raise ProviderDownError(f"TikTok Ads, report/integrated/get: a spend of {told[:40]} at {hour}")
+    return hour, spent
 
 
 def _form(fields: Mapping[str, str], file_field: str, file_name: str) -> tuple[bytes, bytes, str]:

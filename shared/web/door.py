@@ -33,7 +33,14 @@ from shared.errors import (
 )
 from shared.store.documents import as_jsonb
 from shared.web.body import InvalidFieldsError, parse_body, parse_fields, read_limited, text_problem
-from shared.web.tokens import TaskCaller, UserCaller, verify_studio_token, verify_task_token, verify_user_token
+from shared.web.tokens import (
+    TaskCaller,
+    UserCaller,
+    verify_schedule_token,
+    verify_studio_token,
+    verify_task_token,
+    verify_user_token,
+)
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +52,7 @@ DETAIL_CHARACTERS = 2000
 
 from_user: Check = verify_user_token
 from_queue: Check = verify_task_token
+from_scheduler: Check = verify_schedule_token
 from_studio: Check = verify_studio_token
 
 

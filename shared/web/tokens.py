@@ -1,8 +1,8 @@
 """Who calls: the one code path that verifies tokens, on one machine and in the cloud.
 
-People carry a Firebase ID token with a `workspace_id` claim; the queue and Studio carry an OIDC token signed by Google.
-All are RS256 and verified against certificates fetched from an address in the settings. A verified token is remembered
-until it expires, so that a token seen again costs microseconds. No error and no log line ever holds a token.
+People carry a Firebase ID token with a `workspace_id` claim; the queue, the scheduler and Studio carry an OIDC token
+signed by Google. All are RS256 and verified against certificates fetched from an address in the settings. A verified
+token is remembered until it expires, so that one seen again costs microseconds. No error and no log line holds one.
 """
 
 from __future__ import annotations
@@ -57,6 +57,11 @@ def verify_user_token(header: str | None) -> UserCaller:
 def verify_task_token(header: str | None) -> TaskCaller:
     """Whether the Authorization header is the queue's. Errors as above; ForbiddenError: the wrong account."""
     return _checks().task.caller(header)
+
+
+def verify_schedule_token(header: str | None) -> TaskCaller:
+    """Whether the Authorization header is Cloud Scheduler's. Errors as above."""
+    return _checks().schedule.caller(header)
 
 
 def verify_studio_token(header: str | None) -> TaskCaller:
@@ -209,6 +214,9 @@ class _Checks:
         self.user = TokenCheck(users, settings.user_token_audience, (settings.user_token_issuer,), _user)
         self.task = TokenCheck(
             tasks, settings.executor_audience, GOOGLE_ISSUERS, _task_reader(settings.task_token_email)
+        )
+        self.schedule = TokenCheck(
+            tasks, settings.schedule_audience, GOOGLE_ISSUERS, _task_reader(settings.scheduler_email)
         )
         self.studio = TokenCheck(
             tasks, settings.studio_callback_url or "", GOOGLE_ISSUERS, _task_reader(settings.studio_email)

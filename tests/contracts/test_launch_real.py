@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from shared.effects.launch_real import RealLaunch
 from shared.effects.spend_cap import ad_day, set_ad_day_cap
 from shared.engine.rooms import Rooms
 from shared.errors import EffectRefusedError, ProviderDownError
-from shared.providers.tiktok_ads import ads_api
+from shared.providers.tiktok_ads import AdAccount, ads_api
 from tests.support.effects import Released, a_campaign, as_owner, tried
 from tests.support.publishing import Notes, dies_after, kept_film, video_bytes
 
@@ -281,17 +282,34 @@ def test_the_secret_is_not_told(fake: FakeTikTokAds, effect: RealLaunch, rooms: 
 
 
 def test_what_was_spent(fake: FakeTikTokAds, effect: RealLaunch, real: Settings, rooms: Rooms, workspace: UUID) -> None:
-    """The report's texts are money, "-" is no value, and pages are followed."""
+    """By the hour of the account's own day: the report's texts are money, and "-" is no value."""
     campaign_id = asyncio.run(effect.act(released(rooms, workspace).order())).reference
-    today = ad_day(rooms.store, workspace, default_cap_usd=Decimal(0)).day
-    before = today.fromordinal(today.toordinal() - 1)
-    fake.desk.spent = {(campaign_id, today): Decimal("49.83"), (campaign_id, before): Decimal(0)}
+    fake.desk.timezone = "America/Los_Angeles"
+    for hour in range(8, 32):  # the whole of 19 November there
+        at = datetime(2026, 11, 19, tzinfo=UTC) + timedelta(hours=hour)
+        fake.desk.spend(campaign_id, at.isoformat(), "0" if hour == 9 else "1.25")
 
-    async def asked() -> dict[Any, Decimal]:
+    async def asked() -> tuple[AdAccount, list[tuple[datetime, Decimal]]]:
         async with ads_api(real, ADVERTISER) as api:
-            return await api.spend(campaign_id, before, today)
+            return await api.account(), await api.spend_by_hour(campaign_id, date(2026, 11, 19))
 
-    assert asyncio.run(asked()) == {today: Decimal("49.83")}
+    account, hours = asyncio.run(asked())
+    assert (account.zone, account.currency) == ("America/Los_Angeles", "USD")
+    assert (len(hours), hours[0]) == (23, (datetime(2026, 11, 19, 0), Decimal("1.25")))
+    assert datetime(2026, 11, 19, 1) not in dict(hours)
+
+
+@pytest.mark.parametrize("told", ["NaN", "-3", "1e30"])
+def test_an_odd_figure_is_none(fake: FakeTikTokAds, real: Settings, told: str) -> None:
+    """What is no amount of money is an answer that cannot be read, not a spend."""
+    fake.desk.spend("17", "2026-11-19T05:00:00Z", told)
+
+    async def asked() -> None:
+        async with ads_api(real, ADVERTISER) as api:
+            await api.spend_by_hour("17", date(2026, 11, 19))
+
+    with pytest.raises(ProviderDownError, match="spend"):
+        asyncio.run(asked())
 
 
 def test_a_limit_is_waited_for(settings: Settings, real: Settings, rooms: Rooms, workspace: UUID) -> None:

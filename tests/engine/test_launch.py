@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -42,6 +43,15 @@ class LaunchingAgent(BaseAgent):
         return AgentResult(output={})
 
 
+@contextmanager
+def registered_launching() -> Iterator[None]:
+    AGENT_REGISTRY[LaunchingAgent.name] = LaunchingAgent
+    try:
+        yield
+    finally:
+        del AGENT_REGISTRY[LaunchingAgent.name]
+
+
 @pytest.fixture
 def fake() -> Iterator[FakeTikTokAds]:
     with FakeTikTokAds() as one:
@@ -59,12 +69,9 @@ def real(rooms: Rooms, fake: FakeTikTokAds) -> Iterator[Rooms]:
     }
     given = {**rooms.settings.model_dump(), **changed, "tiktok_ads_token": "t"}
     settings = rooms.settings.model_validate(given)
-    AGENT_REGISTRY[LaunchingAgent.name] = LaunchingAgent
-    try:
+    with registered_launching():
         yield replace(rooms, settings=settings)
-    finally:
-        del AGENT_REGISTRY[LaunchingAgent.name]
-        use_settings(rooms.settings)
+    use_settings(rooms.settings)
 
 
 def launched(rooms: Rooms, queue: HeldQueue, workspace: UUID, *campaigns: JsonObject) -> UUID:

@@ -14,18 +14,16 @@ from uuid import UUID
 import pytest
 
 from shared.core.canonical import JsonObject
-from shared.core.ids import new_id
 from shared.effects.contract import Receipt
 from shared.effects.registry import effect_of
 from shared.effects.resolved import told_receipt
 from shared.effects.spend_cap import AdSpend, ad_day, charge
-from shared.engine.resolve_effect import As, Resolution, resolve_effect
+from shared.engine.resolve_effect import As
 from shared.engine.rooms import Rooms
 from shared.errors import ConflictError, InvalidInputError
-from shared.store.documents import as_jsonb
-from tests.support.effects import Released, a_campaign, a_message, as_owner
+from tests.support.effects import Doubtful, Released, a_campaign, a_message, as_owner
 from tests.support.publishing import HANDLE, a_post
-from tests.support.runs import events_of, started, step, workflow
+from tests.support.runs import events_of
 
 POST = "7300000000000000001"
 URL = f"https://www.tiktok.com/@{HANDLE}/video/{POST}"
@@ -39,38 +37,8 @@ KINDS: dict[str, JsonObject] = {
 PREVIOUS = {"previous": {"title": "Serum", "html": "<p>Old words</p>"}}
 
 
-class Doubtful:
-    """An effect of a run about which nobody can tell."""
-
-    def __init__(
-        self, rooms: Rooms, workspace: UUID, kind: str, progress: JsonObject | None = None, **changes: Any
-    ) -> None:
-        self.rooms, self.workspace, self.kind = rooms, workspace, kind
-        self.id, self.key = new_id(), f"effect-{new_id()}"
-        self.run_id = started(workflow(step("a")), workspace, rooms).run_id
-        as_owner(
-            rooms,
-            "put_doubtful_effect",
-            id=self.id,
-            kind=kind,
-            idempotency_key=self.key,
-            run_id=self.run_id,
-            payload=as_jsonb({**KINDS[kind], **changes}),
-            progress=as_jsonb(progress or {}),
-            released_usd=Decimal(350) if kind == "launch_campaign" else None,
-        )
-
-    def resolve(self, became: As, reference: str | None = None, **receipt: Any) -> JsonObject:
-        found = Resolution(self.workspace, self.id, "ada", became, "looked", reference, receipt, ("owner",))
-        return resolve_effect(found, self.rooms)
-
-    @property
-    def row(self) -> Any:
-        (row,) = self.rooms.store.move(self.workspace, "effect_by_id", effect_id=self.id)
-        return row
-
-    def told(self) -> list[Any]:
-        return [event for event in events_of(self.run_id, self.workspace, self.rooms) if "run." not in event.kind]
+def doubtful(rooms: Rooms, workspace: UUID, kind: str, progress: JsonObject | None = None, **changes: Any) -> Doubtful:
+    return Doubtful(rooms, workspace, kind, {**KINDS[kind], **changes}, progress)
 
 
 def kept(receipt: Receipt) -> list[tuple[str, JsonObject]]:
@@ -110,7 +78,7 @@ def test_the_rows_are_those_of_the_engine(rooms: Rooms, workspace: UUID, kind: s
 
 def test_a_post_that_is_out(rooms: Rooms, workspace: UUID) -> None:
     """Its row and its event are there, with who said so; the numbers of the events leave no gap."""
-    ours = Doubtful(rooms, workspace, "publish_video", {"publish_id": "v_pub_file~v2.1"})
+    ours = doubtful(rooms, workspace, "publish_video", {"publish_id": "v_pub_file~v2.1"})
 
     assert ours.resolve("done", POST)["status"] == "done"
 
@@ -126,7 +94,7 @@ def test_a_post_that_is_out(rooms: Rooms, workspace: UUID) -> None:
 
 def test_a_post_that_only_some_may_see(rooms: Rooms, workspace: UUID) -> None:
     """It has a publish id and no address; a reference of that form is enough."""
-    ours = Doubtful(rooms, workspace, "publish_video", privacy_level="SELF_ONLY")
+    ours = doubtful(rooms, workspace, "publish_video", privacy_level="SELF_ONLY")
 
     ours.resolve("done", "v_pub_file~v2-1.99")
 
@@ -136,7 +104,7 @@ def test_a_post_that_only_some_may_see(rooms: Rooms, workspace: UUID) -> None:
 
 def test_a_campaign_that_runs(rooms: Rooms, workspace: UUID) -> None:
     """Its row has what was released, and its money stays held."""
-    ours = Doubtful(rooms, workspace, "launch_campaign", {"begins": "2026-11-19T08:00:00+00:00"})
+    ours = doubtful(rooms, workspace, "launch_campaign", {"begins": "2026-11-19T08:00:00+00:00"})
     charge(rooms.store, workspace, AdSpend(Decimal(50), 7), key=ours.key, default_cap_usd=Decimal(500))
 
     ours.resolve("done", "1780000000000000001", adgroup_id=1780000000000000002, ad_ids=["1780000000000000003"])
@@ -153,8 +121,8 @@ def test_a_campaign_that_runs(rooms: Rooms, workspace: UUID) -> None:
 
 def test_a_listing_and_a_message(rooms: Rooms, workspace: UUID) -> None:
     """What an attempt had kept need not be told: the texts before, the conversation."""
-    listing = Doubtful(rooms, workspace, "update_listing", PREVIOUS)
-    message = Doubtful(rooms, workspace, "send_message", {"conversation_id": "88"})
+    listing = doubtful(rooms, workspace, "update_listing", PREVIOUS)
+    message = doubtful(rooms, workspace, "send_message", {"conversation_id": "88"})
 
     listing.resolve("done", PRODUCT, audit_status="LIVE")
     message.resolve("done", "m-1")
@@ -188,7 +156,7 @@ def test_a_wrong_receipt_is_named(
     rooms: Rooms, workspace: UUID, kind: str, progress: JsonObject | None, reference: str, receipt: Any, field: str
 ) -> None:
     """The field is named, and nothing is written: it is as much in doubt as before."""
-    ours = Doubtful(rooms, workspace, kind, progress)
+    ours = doubtful(rooms, workspace, kind, progress)
     before = ours.told()
 
     with pytest.raises(InvalidInputError) as wrong:
@@ -200,7 +168,7 @@ def test_a_wrong_receipt_is_named(
 
 def test_a_campaign_that_does_not_run_frees_its_money(rooms: Rooms, workspace: UUID) -> None:
     """Refused: its reservation is given back, no row is left, and the end is told."""
-    ours = Doubtful(rooms, workspace, "launch_campaign")
+    ours = doubtful(rooms, workspace, "launch_campaign")
     charge(rooms.store, workspace, AdSpend(Decimal(50), 7), key=ours.key, default_cap_usd=Decimal(500))
 
     ours.resolve("refused")
@@ -212,7 +180,7 @@ def test_a_campaign_that_does_not_run_frees_its_money(rooms: Rooms, workspace: U
 
 def test_two_words_at_once_are_one(rooms: Rooms, workspace: UUID) -> None:
     """The first one counts; of the other no row is left, whatever it said."""
-    ours = Doubtful(rooms, workspace, "publish_video")
+    ours = doubtful(rooms, workspace, "publish_video")
 
     def say(became: As, reference: str | None) -> str:
         start.wait()

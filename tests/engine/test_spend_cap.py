@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from shared.effects.spend_cap import AdDay, AdSpend, Charge, ad_day, charge, release, set_ad_day_cap, settle
+from shared.effects.spend_cap import AdDay, AdSpend, Charge, ad_day, charge, release, set_ad_day_cap, settlement
 from shared.errors import EffectRefusedError, InvalidInputError
 from shared.store.session import Store
 
@@ -126,8 +126,10 @@ def test_a_day_is_settled_at_what_it_came_to(store: Store, hundred: UUID) -> Non
     """The real spend stays in the count of its day, the rest is free again; the other day is held as before."""
     today = charged(store, hundred, "40", "launch-1", days=2).first_day
 
-    assert settle(store, hundred, key="launch-1", spent_usd={today: Decimal("41.20")}) == Decimal("8.80")
-    assert settle(store, hundred, key="launch-1", spent_usd={today: Decimal(0)}) == Decimal(0)
+    for spent, given_back in (("41.20", "8.80"), ("0", "0")):
+        moves = settlement(hundred, "launch-1", final={today: Decimal(spent)}, so_far={today: Decimal(99)})
+        (row,) = store.move_all(hundred, [moves[0], moves[2]])[-1]
+        assert row.given_back_usd == Decimal(given_back)
     assert [day(store, hundred, after).used_usd for after in range(2)] == [Decimal("41.20"), Decimal(50)]
 
 

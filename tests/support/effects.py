@@ -11,6 +11,7 @@ from uuid import UUID
 from shared.core.canonical import JsonObject
 from shared.core.ids import new_id
 from shared.effects.contract import Effect, EffectOrder, Receipt
+from shared.engine.resolve_effect import As, Resolution, resolve_effect
 from shared.engine.rooms import Rooms
 from shared.errors import EffectUnknownError, TransientError
 from shared.store.connection import connect_url
@@ -18,7 +19,7 @@ from shared.store.documents import as_jsonb
 from shared.store.sql import parsed
 from shared.store.wire import Row
 from tests.support.publishing import DiedError, Notes
-from tests.support.runs import started, step, workflow
+from tests.support.runs import events_of, started, step, workflow
 
 STATEMENTS = parsed((Path(__file__).parent / "effects.sql").read_text())
 
@@ -63,6 +64,40 @@ class Released:
         self.rooms.store.move_all(
             self.workspace, [(write.statement, {**write.values, **own}) for write in receipt.writes]
         )
+
+
+class Doubtful:
+    """An effect of a run about which nobody can tell."""
+
+    def __init__(
+        self, rooms: Rooms, workspace: UUID, kind: str, payload: JsonObject, progress: JsonObject | None = None
+    ) -> None:
+        self.rooms, self.workspace, self.kind = rooms, workspace, kind
+        self.id, self.key = new_id(), f"effect-{new_id()}"
+        self.run_id = started(workflow(step("a")), workspace, rooms).run_id
+        as_owner(
+            rooms,
+            "put_doubtful_effect",
+            id=self.id,
+            kind=kind,
+            idempotency_key=self.key,
+            run_id=self.run_id,
+            payload=as_jsonb(payload),
+            progress=as_jsonb(progress or {}),
+            released_usd=Decimal(350) if kind == "launch_campaign" else None,
+        )
+
+    def resolve(self, became: As, reference: str | None = None, **receipt: Any) -> JsonObject:
+        found = Resolution(self.workspace, self.id, "ada", became, "looked", reference, receipt, ("owner",))
+        return resolve_effect(found, self.rooms)
+
+    @property
+    def row(self) -> Any:
+        (row,) = self.rooms.store.move(self.workspace, "effect_by_id", effect_id=self.id)
+        return row
+
+    def told(self) -> list[Any]:
+        return [event for event in events_of(self.run_id, self.workspace, self.rooms) if "run." not in event.kind]
 
 
 def tried(effect: Effect, ours: Released, attempts: int = 5) -> Receipt:

@@ -207,7 +207,11 @@ update tiktok_caps set cap_usd = :cap_usd::numeric, set_by = :set_by::text, upda
 
 -- name: caps
 -- The workspace's own caps, today's use, and the caps of the run that was asked for.
-select c.scope, c.scope_id, c.cap_usd, c.used_usd, c.set_by, c.updated_at
+-- Of a day of ads also what the vendor says was spent.
+select c.scope, c.scope_id, c.cap_usd, c.used_usd, c.set_by, c.updated_at,
+       case when c.scope = 'ad_day' and c.scope_id <> '' then
+           (select coalesce(sum(coalesce(l.settled_usd, l.seen_usd)), 0) from tiktok_ledger l
+             where l.workspace_id = c.workspace_id and l.day::text = c.scope_id and l.kind = 'ad_spend') end as spent_usd
   from tiktok_caps c
  where c.scope in ('workspace_day', 'ad_day')
    and (c.scope_id = '' or c.scope_id = (now() at time zone 'utc')::date::text)
