@@ -21,6 +21,7 @@ from shared.core.status import EffectStatus, GateStatus
 from shared.engine.attempt import Attempt, Ended
 from shared.engine.relay import EffectWakeUp, WakeUp, wake_effects, wake_steps
 from shared.engine.rooms import Rooms
+from shared.engine.times import Times
 from shared.errors import ApprovalRejectedError, EngineError, FenceLostError, RunCancelledError, TerminalError
 from shared.store.documents import as_jsonb, clean_text
 from shared.store.session import Step
@@ -35,6 +36,8 @@ def pass_gate(attempt: Attempt, step: Any, given: JsonObject, rooms: Rooms) -> A
     options = GateOptions.model_validate(step.definition["options"])
     if gate.status == GateStatus.REJECTED and options.on_reject == "fail" and not _was_branch(gate):
         return ApprovalRejectedError(_told_rejection(gate))
+    if gate.status == GateStatus.CANCELLED:
+        return Times.of(step, rooms.settings).error(attempt.key)
     if gate.status == GateStatus.OPEN:
         return FenceLostError(f"{attempt.key}: its gate is open")
     return _passed(gate)
@@ -162,15 +165,23 @@ def ask(attempt: Attempt, question: Question, rooms: Rooms) -> Ended:
 
 
 def see_to_gate(workspace_id: UUID, step: Any, rooms: Rooms) -> Ended:
-    """A wake-up found the gate of this step open: is its time over, or a reminder due? Both are looked at once."""
+    """A wake-up found the gate of this step open: is its time over, or the step's, or a reminder due?"""
     rows = rooms.store.move(workspace_id, "due_gate", step_id=step.id)
-    if rows and rows[0].is_expired:
+    if rows and rows[0].is_timed_out and not rows[0].is_expired:
+        _time_out(workspace_id, rows[0], step, rooms)
+    elif rows and rows[0].is_expired:
         _expire(workspace_id, rows[0], step, rooms)
     elif rows and rows[0].is_to_remind:
         (gate,) = rows
         told = {"gate_id": gate.id, "reminders": gate.reminders, "alert_id": new_id()}
         rooms.store.move_step(workspace_id, "remind_of_gate", run_id=step.run_id, **told)
     return "pending_approval"
+
+
+def _time_out(workspace_id: UUID, gate: Any, step: Any, rooms: Rooms) -> None:
+    values = {"gate_id": gate.id, "grace_s": rooms.settings.sweep_grace_s}
+    if rooms.store.move_step(workspace_id, "time_out_gate", run_id=step.run_id, **values):
+        wake_steps(rooms, [WakeUp(workspace_id, step.run_id, step.id, step.attempt, reason="timed_out")])
 
 
 def _expire(workspace_id: UUID, gate: Any, step: Any, rooms: Rooms) -> None:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from shared.agents.base import AgentContext, AgentResult, BaseAgent
 from shared.agents.registry import AGENT_REGISTRY
 from shared.agents.synthesis import SynthesisAgent
-from shared.config import Settings
 from shared.core.canonical import JsonObject
 from shared.core.definitions import SYNTHESIS_NODE
 from shared.core.prompts import CallName, PromptChange
@@ -20,11 +18,11 @@ from shared.engine.attempt import Attempt
 from shared.engine.leases import KEEPER, Lease
 from shared.engine.rooms import Rooms
 from shared.engine.step_log import StepLog
+from shared.engine.times import Times
 from shared.errors import (
     EngineError,
     OutOfTimeError,
     RunCancelledError,
-    StepTimedOutError,
     TerminalError,
     YieldedError,
 )
@@ -32,42 +30,6 @@ from shared.trace.journal import Journal
 from shared.trace.recorder import StepRecorder
 
 Found = AgentResult | EngineError
-LONGEST_MARGIN_S = 60.0  # before the end of a request's time, in which no further call is begun
-
-
-@dataclass(frozen=True, slots=True)
-class Times:
-    """How long an attempt may take, in seconds: `slice_s` in this request, `left_s` until the step times out."""
-
-    slice_s: float
-    left_s: float | None
-    timeout_s: float | None
-
-    @classmethod
-    def of(cls, step: Any, settings: Settings) -> Times:
-        timeout_s = step.definition.get("timeout_s")
-        left_s = None if timeout_s is None else max(timeout_s - (step.age_s or 0.0), 0.0)
-        return cls(settings.step_timeout_s, left_s, timeout_s)
-
-    @property
-    def is_last(self) -> bool:
-        """Whether the step times out before the request's time is over."""
-        return self.left_s is not None and self.left_s <= self.slice_s
-
-    @property
-    def limit_s(self) -> float:
-        return self.slice_s if self.left_s is None else min(self.slice_s, self.left_s)
-
-    @property
-    def yield_after_s(self) -> float | None:
-        """When to begin no further call, so that none is cut off; None if there is no later request to make it in."""
-        return None if self.is_last else self.slice_s - min(LONGEST_MARGIN_S, self.slice_s / 4)
-
-    def error(self, name: str) -> EngineError:
-        """What it means that the time is over."""
-        if self.is_last:
-            return StepTimedOutError(f"{name}: was not done {self.timeout_s:g} s after it first began")
-        return OutOfTimeError(f"{name}: took longer than {self.slice_s:g} s")
 
 
 async def run_agent(attempt: Attempt, step: Any, given: JsonObject, rooms: Rooms) -> tuple[Found, StepLog]:
@@ -85,6 +47,8 @@ async def run_agent(attempt: Attempt, step: Any, given: JsonObject, rooms: Rooms
         trigger_event_id=step.trigger_event_id,
         input=given,
     )
+    if times.is_over:
+        return times.error(step.agent_name), step_log
     lease = Lease(attempt.workspace_id, attempt.step_id, attempt.number)
     work = _Stoppable()
     try:

@@ -20,6 +20,7 @@ from shared.engine.relay import WakeUp, wake_steps
 from shared.engine.rooms import Rooms
 from shared.engine.start_run import Fork, Parent, RunRequest, starting
 from shared.engine.take_brief import DEEPEST_RUN, Caller, check_subject, definition_of
+from shared.engine.times import Times
 from shared.errors import EngineError, RunCancelledError, SubWorkflowFailedError
 from shared.providers.handles import handle_or_none
 from shared.store.session import Step
@@ -32,6 +33,9 @@ def run_sub_workflow(attempt: Attempt, step: Any, given: JsonObject, rooms: Room
     rows = rooms.store.move(attempt.workspace_id, "sub_run_of_step", idempotency_key=key)
     if rows and RunStatus(rows[0].status).is_final:
         return _came_to(rows[0])
+    times = Times.of(step, rooms.settings)
+    if times.is_over:
+        return times.error(attempt.key)
     if not rows and (recent := _recent(attempt, step, given, rooms)) is not None:
         return recent
     try:

@@ -22,10 +22,10 @@ from shared.engine.sweep import sweep
 from shared.engine.work_steps import StepOutcome
 from shared.errors import ConflictError, NotFoundError
 from shared.store.session import Store
+from tests.support.escrow import registered_effects
 from tests.support.queues import HeldQueue, Outcome
 from tests.support.runs import claim_of, events_of, started, step, steps_of, workflow
 from tests.support.stopping import HookedStore, Point, at_once, calling_agent
-from tests.support.waiting import waiting_agent
 
 CHAIN = workflow(step("a"), step("b", "a"), step("c", "b"))
 FAN = workflow(step("root"), *(step(f"b{n}", "root") for n in range(6)), step("join", *(f"b{n}" for n in range(6))))
@@ -180,12 +180,12 @@ def test_a_cancel_just_before_a_step_lets_go(
     rooms: Rooms, queue: HeldQueue, workspace: UUID, store: Store, statement: str
 ) -> None:
     """A gate, a run inside of it, items, a wait: none of them begins, and the run ends at once, not with a lease."""
-    with waiting_agent():
+    with registered_effects():
         definition = {
             "open_gate": workflow(step("a"), step("ask", "a", agent="approval_gate")),
             "wait_for_sub_run": workflow(step("sub", agent="workflow", workflow="profile_audit")),
             "spread_step": workflow(step("each", for_each="brief.names")),
-            "suspend_step": workflow(step("wait", agent="waiting")),
+            "suspend_step": workflow(step("wait", agent="patient", options={"key": "never"})),
         }[statement]
         brief = {"handle": "@lakucosmetics", "names": ["a", "b"]}
         run = started(definition, workspace, rooms, brief=brief)

@@ -31,7 +31,7 @@ def pass_time(run_id: UUID, seconds: float, rooms: Rooms, queue: HeldQueue) -> N
     """So much later the sweep has its turn, and all that it wakes of this run is delivered. Other tests of the same
     database have left things to wake too: they are not this one's."""
     values = {"run_id": run_id, "seconds": seconds}
-    as_owner(rooms, ("age_gates", values), ("age_wake_ups", values), ("age_effects", values))
+    as_owner(rooms, *((name, values) for name in ("age_gates", "age_steps", "age_wake_ups", "age_effects")))
     sweep(rooms)
     queue.held = [wake for wake in queue.held if wake.body["run_id"] == str(run_id)]
     queue.deliver_all(rooms)

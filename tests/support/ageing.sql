@@ -9,6 +9,15 @@ update tiktok_gates set created_at = created_at - make_interval(secs => :seconds
 update tiktok_wake_ups set wake_at = wake_at - make_interval(secs => :seconds::float8)
  where workflow_run_id = :run_id::uuid;
 
+-- name: age_steps
+update tiktok_workflow_steps set started_at = started_at - make_interval(secs => :seconds::float8),
+                                 wait_until = wait_until - make_interval(secs => :seconds::float8)
+ where workflow_run_id = :run_id::uuid and started_at is not null and completed_at is null;
+
+-- name: age_not_before
+update tiktok_workflow_steps set not_before = not_before - make_interval(secs => :seconds::float8)
+ where workflow_run_id = :run_id::uuid and status = 'queued';
+
 -- name: age_effects
 update tiktok_effects set leased_until = leased_until - make_interval(secs => :seconds::float8),
                           not_before = not_before - make_interval(secs => :seconds::float8),

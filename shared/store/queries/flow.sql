@@ -192,7 +192,8 @@ select r.id from tiktok_workflow_steps e
  where e.id = :step_id::uuid order by r.started_at desc limit 1;
 
 -- name: wait_for_sub_run
--- A claimed step has started a run: it holds no lease until that has ended. If it has by now, the step is queued again.
+-- A claimed step has started a run: it holds no lease until that has ended, or its own time has. If the run has by now,
+-- the step is queued again.
 with run as (
     select workspace_id, id, version from tiktok_workflow_runs where id = :run_id::uuid and status = 'running'
 ), sub_run as (
@@ -200,15 +201,22 @@ with run as (
 ), step as (
     update tiktok_workflow_steps s
        set status = case when sub_run.status = 'running' then 'waiting' else 'queued' end::step_status,
-           leased_until = null, queued_at = case when sub_run.status = 'running' then s.queued_at else now() end
+           leased_until = null, queued_at = case when sub_run.status = 'running' then s.queued_at else now() end,
+           wait_until = s.started_at + make_interval(secs => (s.definition ->> 'timeout_s')::float8)
       from run, sub_run
      where s.workspace_id = run.workspace_id and s.id = :step_id::uuid and s.attempt = :attempt::int
        and s.status = 'running' and s.cancel_requested_at is null
-    returning s.workspace_id, s.id, s.workflow_run_id, s.key, s.label, s.agent_name, s.attempt, s.status,
+    returning s.workspace_id, s.id, s.workflow_run_id, s.key, s.label, s.agent_name, s.attempt, s.status, s.wait_until,
               sub_run.id as sub_run_id
 ), asleep as (
     delete from tiktok_wake_ups w using step
-     where step.status = 'waiting' and w.workspace_id = step.workspace_id and w.step_id = :step_id::uuid
+     where step.status = 'waiting' and step.wait_until is null
+       and w.workspace_id = step.workspace_id and w.step_id = :step_id::uuid
+), waking as (
+    update tiktok_wake_ups w set wake_at = step.wait_until, state = 'timed'
+      from step
+     where step.status = 'waiting' and step.wait_until is not null
+       and w.workspace_id = step.workspace_id and w.step_id = :step_id::uuid
 ), moved as (
     update tiktok_workflow_runs r set version = r.version + 1 from step where r.id = :run_id::uuid
 ), told as (
@@ -216,7 +224,7 @@ with run as (
     select run.workspace_id, run.id, run.version + 1, 'workflow_step.waiting',
            jsonb_build_object('step_id', step.id, 'key', step.key, 'label', step.label, 'agent_name', step.agent_name,
                               'status', step.status, 'attempt', step.attempt, 'waits_for', 'the end of its run',
-                              'sub_run_id', step.sub_run_id)
+                              'wait_until', step.wait_until, 'sub_run_id', step.sub_run_id)
       from run, step
 )
 select id, attempt, status from step;

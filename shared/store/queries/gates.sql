@@ -24,7 +24,7 @@ select e.id, e.key, e.kind, e.title, e.payload, e.amount_usd, s.key as step
 
 -- name: open_gate
 -- Asks for a decision: the step gives its lease back and waits for a person, without a task. Only the end of its time,
--- or a reminder, is left to the sweep.
+-- or of the gate's, or a reminder, is left to the sweep.
 with run as (
     select workspace_id, id, version, created_by from tiktok_workflow_runs
      where id = :run_id::uuid and status = 'running'
@@ -34,11 +34,13 @@ with run as (
             select id from tiktok_workflow_runs where parent_run_id = :run_id::uuid) ours -- and those inside of it
       join tiktok_agent_steps c on c.workflow_run_id = ours.id
 ), step as (
-    update tiktok_workflow_steps s set status = 'pending_approval', leased_until = null
+    update tiktok_workflow_steps s
+       set status = 'pending_approval', leased_until = null,
+           wait_until = s.started_at + make_interval(secs => (s.definition ->> 'timeout_s')::float8)
       from run
      where s.workspace_id = run.workspace_id and s.id = :step_id::uuid and s.attempt = :attempt::int
        and s.status = 'running' and s.cancel_requested_at is null
-    returning s.workspace_id, s.id, s.workflow_run_id, s.key, s.label, s.agent_name, s.attempt
+    returning s.workspace_id, s.id, s.workflow_run_id, s.key, s.label, s.agent_name, s.attempt, s.wait_until
 ), agent_run as (
     update tiktok_agent_runs a
        set status = 'skipped', completed_at = now(), error_message = :told::text
@@ -59,8 +61,10 @@ with run as (
      where e.workspace_id = gate.workspace_id and e.gate_id is null and e.status = 'proposed'
        and e.id in (select value::uuid from jsonb_array_elements_text(:effect_ids::jsonb))
 ), due as (
-    select workspace_id, step_id,
-           least(expires_at, created_at + make_interval(secs => remind_every_s::float8)) as at from gate
+    select gate.workspace_id, gate.step_id,
+           least(gate.expires_at, gate.created_at + make_interval(secs => gate.remind_every_s::float8),
+                 step.wait_until) as at
+      from gate, step
 ), waking as (
     update tiktok_wake_ups w set wake_at = due.at, state = 'timed'
       from due where w.workspace_id = due.workspace_id and w.step_id = due.step_id and due.at is not null
@@ -237,7 +241,9 @@ with gate as (
 )
 update tiktok_wake_ups w
    set wake_at = least(gate.expires_at,
-                       gate.created_at + make_interval(secs => (gate.reminders + 1) * gate.remind_every_s::float8))
+                       gate.created_at + make_interval(secs => (gate.reminders + 1) * gate.remind_every_s::float8),
+                       (select s.wait_until from tiktok_workflow_steps s
+                         where s.workspace_id = gate.workspace_id and s.id = gate.step_id))
   from gate where w.workspace_id = gate.workspace_id and w.step_id = gate.step_id
 returning w.wake_at;
 
@@ -250,6 +256,11 @@ with gate as (
        and r.workspace_id = g.workspace_id and r.id = :run_id::uuid and r.id = g.run_id and r.status = 'running'
     returning g.workspace_id, g.id, g.run_id, g.step_id, g.title, g.created_at, g.reminders, g.remind_every_s,
               r.version
+), due as (
+    select gate.workspace_id, gate.step_id,
+           least(gate.created_at + make_interval(secs => (gate.reminders + 1) * gate.remind_every_s::float8),
+                 s.wait_until) as at
+      from gate join tiktok_workflow_steps s on s.workspace_id = gate.workspace_id and s.id = gate.step_id
 ), alert as (
     insert into tiktok_alerts (workspace_id, id, run_id, agent_name, kind, severity, title, evidence, dedupe_key)
     select workspace_id, :alert_id::uuid, run_id, 'approval_gate', 'approval_escalated', 'high',
@@ -258,13 +269,11 @@ with gate as (
       from gate
     on conflict (workspace_id, dedupe_key) do nothing
 ), waking as (
-    update tiktok_wake_ups w
-       set wake_at = gate.created_at + make_interval(secs => (gate.reminders + 1) * gate.remind_every_s::float8)
-      from gate
-     where w.workspace_id = gate.workspace_id and w.step_id = gate.step_id and gate.remind_every_s is not null
+    update tiktok_wake_ups w set wake_at = due.at
+      from due where w.workspace_id = due.workspace_id and w.step_id = due.step_id and due.at is not null
 ), asleep as (
-    delete from tiktok_wake_ups w using gate
-     where w.workspace_id = gate.workspace_id and w.step_id = gate.step_id and gate.remind_every_s is null
+    delete from tiktok_wake_ups w using due
+     where w.workspace_id = due.workspace_id and w.step_id = due.step_id and due.at is null
 ), moved as (
     update tiktok_workflow_runs r set version = r.version + 1 from gate where r.id = :run_id::uuid
 ), told as (
@@ -307,8 +316,49 @@ select id from run;
 -- name: due_gate
 -- The open gate of a step, with what is due about it.
 select g.id, g.digest, g.on_expiry, g.reminders, g.expires_at <= now() as is_expired,
-       g.created_at + make_interval(secs => (g.reminders + 1) * g.remind_every_s::float8) <= now() as is_to_remind
-  from tiktok_gates g where g.step_id = :step_id::uuid and g.status = 'open';
+       g.created_at + make_interval(secs => (g.reminders + 1) * g.remind_every_s::float8) <= now() as is_to_remind,
+       s.wait_until <= now() as is_timed_out
+  from tiktok_gates g join tiktok_workflow_steps s on s.workspace_id = g.workspace_id and s.id = g.step_id
+ where g.step_id = :step_id::uuid and g.status = 'open';
+
+-- name: time_out_gate
+-- The time of a step is over while its gate is open: nobody is asked any more, what would have been released is refused,
+-- and the step is queued again, to fail.
+with run as (
+    select workspace_id, id, version from tiktok_workflow_runs
+     where id = :run_id::uuid and status = 'running' and cancel_requested_at is null
+), gate as (
+    update tiktok_gates g set status = 'cancelled', decided_at = now()
+      from run
+     where g.workspace_id = run.workspace_id and g.run_id = run.id and g.id = :gate_id::uuid and g.status = 'open'
+       and exists (select from tiktok_workflow_steps s
+                    where s.workspace_id = g.workspace_id and s.id = g.step_id and s.wait_until <= now())
+    returning g.workspace_id, g.id, g.step_id
+), effect as (
+    update tiktok_effects e
+       set status = 'refused', completed_at = now(), error_class = 'not_released',
+           error_message = 'nobody decided before the time of the step was over'
+      from gate
+     where e.workspace_id = gate.workspace_id and e.gate_id = gate.id and e.status = 'proposed'
+), step as (
+    update tiktok_workflow_steps s set status = 'queued', queued_at = now(), not_before = null
+      from gate
+     where s.workspace_id = gate.workspace_id and s.id = gate.step_id and s.status = 'pending_approval'
+    returning s.workspace_id, s.id, s.workflow_run_id, s.key, s.label, s.agent_name, s.attempt
+), waking as (
+    insert into tiktok_wake_ups (workspace_id, step_id, workflow_run_id, wake_at)
+    select workspace_id, id, workflow_run_id, now() + make_interval(secs => :grace_s::float8) from step
+    on conflict (workspace_id, step_id) do update set wake_at = excluded.wake_at, state = 'admitted'
+), moved as (
+    update tiktok_workflow_runs r set version = r.version + 1 from step where r.id = :run_id::uuid
+), told as (
+    insert into tiktok_outbox (workspace_id, subject_id, seq, kind, payload)
+    select run.workspace_id, run.id, run.version + 1, 'workflow_step.woken',
+           jsonb_build_object('step_id', step.id, 'key', step.key, 'label', step.label, 'agent_name', step.agent_name,
+                              'status', 'queued', 'attempt', step.attempt, 'woken_by', 'the end of its time')
+      from run, step
+)
+select id from step;
 
 -- name: gate_of_decision
 -- What a decision needs to know of a gate, by the id of its step: the open one, or else the newest.

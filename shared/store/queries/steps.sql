@@ -289,7 +289,8 @@ with run as (
 ), step as (
     update tiktok_workflow_steps s
        set status = 'queued', failures = s.failures + case when :counts::boolean then 1 else 0 end, leased_until = null, queued_at = now(),
-           not_before = now() + make_interval(secs => :delay_s::float8),
+           not_before = least(now() + make_interval(secs => :delay_s::float8), -- no later than it times out
+                              s.started_at + make_interval(secs => (s.definition ->> 'timeout_s')::float8)),
            error_class = case when not :is_yield::boolean then :error_class::text end,
            error_message = case when not :is_yield::boolean then :error_message::text end
       from run

@@ -7,7 +7,8 @@ select pg_advisory_xact_lock(hashtextextended(:workspace_id::uuid::text || :wake
 
 -- name: suspend_step
 -- The agent waits: its step holds no lease and no task. If the signal is there by now, the step is queued again at once.
--- Waiting for the same key again does not begin the time anew. The agent run of this attempt ends with what it waits for.
+-- Waiting for the same key again does not begin the time anew, and no wait is longer than the step may take. The agent
+-- run of this attempt ends with what it waits for.
 with run as (
     select workspace_id, id, version from tiktok_workflow_runs where id = :run_id::uuid and status = 'running'
 ), signal as (
@@ -16,7 +17,9 @@ with run as (
     update tiktok_workflow_steps s
        set status = case when signal.is_there then 'queued' else 'waiting' end::step_status, leased_until = null,
            wait_until = case when s.wake_key = :wake_key::text then s.wait_until
-                             else now() + make_interval(secs => :timeout_s::float8) end,
+                             else least(now() + make_interval(secs => :timeout_s::float8),
+                                        s.started_at + make_interval(secs => (s.definition ->> 'timeout_s')::float8))
+                        end,
            wake_key = :wake_key::text,
            queued_at = case when signal.is_there then now() else s.queued_at end
       from run, signal
