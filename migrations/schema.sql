@@ -617,7 +617,7 @@ CREATE TABLE public.tiktok_wake_ups (
     state public.wake_up_state DEFAULT 'admitted'::public.wake_up_state NOT NULL,
     priority smallint DEFAULT 0 NOT NULL
 )
-WITH (fillfactor='70', autovacuum_analyze_threshold='20000', autovacuum_vacuum_threshold='5000');
+WITH (fillfactor='70');
 ALTER TABLE ONLY public.tiktok_wake_ups ALTER COLUMN workspace_id SET (n_distinct=1);
 ALTER TABLE ONLY public.tiktok_wake_ups FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_wake_ups OWNER TO army_owner;

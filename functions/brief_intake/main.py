@@ -8,8 +8,11 @@ import flask
 import functions_framework
 
 from shared.agents.records import Brand
+from shared.core.canonical import JsonObject
+from shared.core.status import RunStatus
 from shared.engine import brands, control
 from shared.engine import pause_scope as scopes
+from shared.engine import read_run as reading
 from shared.engine import restart_run as repeating
 from shared.engine import take_brief as intake
 from shared.engine.earlier_run import Again, Kind, estimate
@@ -32,6 +35,7 @@ from shared.web.requests import (
     Redrive,
     RedriveEstimate,
     Restart,
+    RunWait,
 )
 from shared.workflows.check import check_definition
 from shared.workflows.seeded import SEEDED_WORKFLOWS
@@ -44,8 +48,20 @@ def _caller(call: Call) -> intake.Caller:
 
 
 def _run_answer(run: StartedRun) -> Answer:
-    body = {"workflow_run_id": str(run.run_id), "stream_url": stream_url(run.run_id), "is_new": run.is_new}
-    return Answer(body, status=202)
+    return Answer(_told(run), status=202)
+
+
+def _told(run: StartedRun) -> JsonObject:
+    return {"workflow_run_id": str(run.run_id), "stream_url": stream_url(run.run_id), "is_new": run.is_new}
+
+
+def _run_awaited(run: StartedRun, call: Call) -> Answer:
+    """With `?wait=30s` also the run itself: as it ended (200), or as it stood when the time was up (202)."""
+    if not call.query.wait_s:
+        return _run_answer(run)
+    reading.wait_for_end(call.workspace_id, run.run_id, call.query.wait_s, call.rooms)
+    found = reading.read_run(call.workspace_id, run.run_id, call.rooms, steps_shown=call.query.steps)
+    return Answer({**_told(run), "run": found}, status=200 if RunStatus(found["status"]).is_final else 202)
 
 
 @door.route("POST", "/api/dashboard/briefs", caller=from_user, body=NewBrief)
@@ -93,21 +109,23 @@ def get_brand(call: Call) -> Answer:
     return Answer(shown_row(brands.read_brand(call.workspace_id, call.id_named("brand_id"), call.rooms)))
 
 
-@door.route("POST", "/api/dashboard/workflows/run", caller=from_user, body=NewRun)
+@door.route("POST", "/api/dashboard/workflows/run", caller=from_user, body=NewRun, query=RunWait)
 def run_workflow(call: Call) -> Answer:
     asked: NewRun = call.body
     slug, caller = asked.workflow_slug, _caller(call)
     if asked.brief_id is not None:
-        return _run_answer(intake.run_stored_brief(asked.brief_id, slug, caller, call.rooms, asked.priority))
-    brief = parse_fields(asked.brief_fields(), BriefFields)
-    return _run_answer(intake.run_ad_hoc(slug, brief.as_brief(), brief.budget_usd, caller, call.rooms, asked.priority))
+        run = intake.run_stored_brief(asked.brief_id, slug, caller, call.rooms, asked.priority)
+    else:
+        brief = parse_fields(asked.brief_fields(), BriefFields)
+        run = intake.run_ad_hoc(slug, brief.as_brief(), brief.budget_usd, caller, call.rooms, asked.priority)
+    return _run_awaited(run, call)
 
 
-@door.route("POST", "/api/dashboard/agents/<name>/run", caller=from_user, body=NewAgentRun)
+@door.route("POST", "/api/dashboard/agents/<name>/run", caller=from_user, body=NewAgentRun, query=RunWait)
 def run_agent(call: Call) -> Answer:
     asked: NewAgentRun = call.body
     run = intake.run_one_agent(call.names["name"], asked.input, _caller(call), call.rooms, asked.priority)
-    return _run_answer(run)
+    return _run_awaited(run, call)
 
 
 @door.route("GET", "/api/dashboard/workflows", caller=from_user)

@@ -22,5 +22,3 @@ alter table tiktok_workflow_runs  set (autovacuum_analyze_scale_factor = 1, auto
 alter table tiktok_agent_runs     set (autovacuum_analyze_scale_factor = 1, autovacuum_vacuum_threshold = 2000,
                                        autovacuum_vacuum_scale_factor = 0.5, autovacuum_vacuum_insert_scale_factor = 1);
 alter table tiktok_outbox         set (autovacuum_analyze_scale_factor = 1, autovacuum_vacuum_insert_scale_factor = 1);
--- Always small, and a row comes and goes with each step: what counts is how many have gone, not what part of it.
-alter table tiktok_wake_ups       set (autovacuum_analyze_threshold = 20000, autovacuum_vacuum_threshold = 5000);

@@ -18,6 +18,7 @@ from shared.core.status import StepStatus
 from shared.engine.attempt import left_behind
 from shared.engine.control import ENGINE, NOBODY_WAITS, Ask, end_run
 from shared.engine.gates import see_to_gate
+from shared.engine.load_steps import load_move
 from shared.engine.relay import WakeUp, wake_steps
 from shared.engine.rooms import Rooms
 from shared.engine.settle_step import cancel_attempt, close_left_over
@@ -40,7 +41,7 @@ def execute_step(task: StepTask, rooms: Rooms) -> StepOutcome:
     Returns how the step that was asked for ended. Raises `StoreBusyError` only if something could not be recorded.
     """
     began = time.monotonic()
-    rows = rooms.store.move(task.workspace_id, "load_step", run_id=task.run_id, step_id=task.step_id)
+    (rows,) = rooms.store.move_all(task.workspace_id, [load_move(task.run_id, [task.step_id])])
     if not rows:
         log.warning("step.unknown: %s", task.step_id)
         return StepOutcome.UNKNOWN

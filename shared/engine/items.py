@@ -18,6 +18,7 @@ from shared.core.ids import new_id
 from shared.core.status import StepStatus
 from shared.engine.admission import admit_move, as_array, let_in
 from shared.engine.attempt import Attempt
+from shared.engine.load_steps import load_move
 from shared.engine.relay import WakeUp, wake_steps
 from shared.engine.rooms import Rooms
 from shared.errors import ItemsFailedError
@@ -62,16 +63,16 @@ def spread(attempt: Attempt, step: Any, items: Sequence[Json], room: int, rooms:
         "grace_s": rooms.settings.sweep_grace_s,
     }
     moves: list[Step] = [("lock_run", {"run_id": attempt.run_id}), ("spread_step", values)]
-    moves += [("load_step", {"run_id": attempt.run_id, "step_id": step_id}) for step_id in follow]
+    moves.append(load_move(attempt.run_id, follow))
     if "budget_usd" in step.definition:
         moves.append(("lock_spending", {"workspace_id": attempt.workspace_id}))
         moves.append(("cap_run", {"run_id": attempt.run_id, "has_step_caps": True}))
-    _, made, *rows = rooms.store.move_all(attempt.workspace_id, [*moves, admit_move(rooms)])
-    loaded, let = rows[: len(follow)], let_in(attempt.workspace_id, rows[-1])
+    _, made, loaded, *_, admitted = rooms.store.move_all(attempt.workspace_id, [*moves, admit_move(rooms)])
+    let = let_in(attempt.workspace_id, admitted)
     if not made:
         wake_steps(rooms, let)
         return None
-    return Spread([found for one in loaded for found in one if found.can_claim], let)
+    return Spread([found for found in loaded if found.can_claim], let)
 
 
 def of_one_item(definition: JsonObject) -> JsonObject:

@@ -10,6 +10,7 @@ from uuid import UUID
 from shared.core.conditions import Hears, Skip
 from shared.core.definitions import OnFailure
 from shared.engine.admission import admit_move, as_array, let_in
+from shared.engine.load_steps import load_move
 from shared.engine.parents import parent_moves, wake_parent
 from shared.engine.relay import WakeUp, wake_steps
 from shared.engine.rooms import Rooms
@@ -46,14 +47,14 @@ def skip_steps(
     """Skips loaded steps of one run, and wakes what that makes ready, but for the steps to follow here."""
     moves: list[Step] = [("lock_run", {"run_id": run_id})]
     moves += [("leave_step", _skipped(run_id, step, skip, follow, rooms)) for step, skip in skips]
-    moves += [("load_step", {"run_id": run_id, "step_id": step_id}) for step_id in follow]
+    moves.append(load_move(run_id, follow))
     is_inside = skips[0][0].is_inside
     moves += parent_moves(run_id, rooms) if is_inside else []
     _, *rows, admitted = rooms.store.move_all(workspace_id, [*moves, admit_move(rooms)])
     if is_inside:
         wake_parent(workspace_id, rows[-1], rooms)
-    done, loaded = rows[: len(skips)], rows[len(skips) : len(skips) + len(follow)]
-    following = [step for found in loaded for step in found if step.can_claim]
+    done, loaded = rows[: len(skips)], rows[len(skips)]
+    following = [step for step in loaded if step.can_claim]
     return Left([bool(move) for move in done], following, let_in(workspace_id, admitted))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -19,7 +19,9 @@ from shared.core.proposals import ProposedEffect
 from shared.core.scrub import scrubbed
 from shared.engine.admission import admit_move, as_array, let_in
 from shared.engine.attempt import Attempt, Ended, left_behind
+from shared.engine.claim_steps import Claim, claim_move
 from shared.engine.leave_step import leave_step
+from shared.engine.load_steps import load_move
 from shared.engine.money import ask_for_money
 from shared.engine.parents import parent_moves, wake_parent
 from shared.engine.relay import WakeUp, wake_steps
@@ -34,6 +36,7 @@ from shared.errors import (
     TerminalError,
     YieldedError,
 )
+from shared.store.connection import ConstraintError
 from shared.store.documents import as_jsonb, clean_text
 from shared.store.session import Step
 
@@ -56,35 +59,59 @@ class Success:
 
 
 @dataclass(frozen=True, slots=True)
+class Next:
+    """What to do in the transaction that settles: steps to follow here should they become ready, those of them to claim
+    at once, and steps to load. `with_more`: others are let in as there is room."""
+
+    follow: Sequence[UUID] = ()
+    claims: Sequence[Claim] = ()
+    load: Sequence[UUID] = ()
+    with_more: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Settled:
-    """How each attempt ended, in order; the steps to go on with at once, loaded and ready; and what was let in
-    besides."""
+    """How each attempt ended, in order; the attempts that were claimed, by their steps; the steps that were loaded; and
+    what was let in besides."""
 
     ended: list[Ended]
-    following: list[Any]
+    claimed: dict[UUID, int]
+    loaded: list[Any]
     admitted: list[WakeUp]
 
 
-def succeed_together(successes: Sequence[Success], follow: Sequence[UUID], rooms: Rooms, *, with_more: bool) -> Settled:
-    """Settles steps of one run with their outputs. Of the successors that waited for them alone, those to follow here
-    are loaded in the same network wait, after the settles; with `with_more`, others are let in as there is room.
+def succeed_together(successes: Sequence[Success], then: Next, rooms: Rooms) -> Settled:
+    """Settles steps of one run with their outputs, and goes on to the next ones in the same network wait.
 
-    Each settle is guarded by its own fence: one that was taken over changes nothing, and the others stand.
+    Each settle is guarded by its own fence: one that was taken over changes nothing, and the others stand. Should the
+    store refuse it all for what was to be claimed, the settles are sent again by themselves.
     """
+    try:
+        return _succeed(successes, then, rooms)
+    except ConstraintError:
+        if not then.claims:
+            raise
+        return _succeed(successes, replace(then, claims=()), rooms)
+
+
+def _succeed(successes: Sequence[Success], then: Next, rooms: Rooms) -> Settled:
     workspace_id, run_id = successes[0].attempt.workspace_id, successes[0].attempt.run_id
-    steps: list[Step] = [("lock_run", {"run_id": run_id}), ("succeed_steps", _ended(successes, follow, rooms))]
-    steps += [("load_step", {"run_id": run_id, "step_id": step_id}) for step_id in follow]
-    steps += [("propose_effects", _proposals(success)) for success in successes if success.proposed]
-    steps += parent_moves(run_id, rooms) if successes[0].attempt.is_inside else []
-    if with_more:
-        steps.append(admit_move(rooms))
-    _, settled, *rows = rooms.store.move_all(workspace_id, steps)
-    admitted = let_in(workspace_id, rows.pop()) if with_more else []
-    costs = {row.id: row.cost_usd for row in settled}
+    moves: list[Step] = [("lock_run", {"run_id": run_id}), ("succeed_steps", _ended(successes, then.follow, rooms))]
+    settled_runs = [own for success in successes if (own := success.attempt.agent_run_id) is not None]
+    moves += [claim_move(then.claims, rooms, after=settled_runs)] if then.claims else []
+    moves += [load_move(run_id, then.load)] if then.load else []
+    moves += [("propose_effects", _proposals(success)) for success in successes if success.proposed]
+    moves += parent_moves(run_id, rooms) if successes[0].attempt.is_inside else []
+    moves += [admit_move(rooms)] if then.with_more else []
+    _, settled, *rows = rooms.store.move_all(workspace_id, moves)
+    claimed = rows.pop(0) if then.claims else []
+    loaded = rows.pop(0) if then.load else []
+    admitted = let_in(workspace_id, rows.pop()) if then.with_more else []
     if successes[0].attempt.is_inside:
         wake_parent(workspace_id, rows[-1], rooms)
-    following = [step for found in rows[: len(follow)] for step in found if step.can_claim]
-    return Settled([_settled(success, costs, rooms) for success in successes], following, admitted)
+    costs = {row.id: row.cost_usd for row in settled}
+    ended = [_settled(success, costs, rooms) for success in successes]
+    return Settled(ended, {row.id: row.attempt for row in claimed}, loaded, admitted)
 
 
 def _settled(success: Success, costs: Mapping[UUID, Decimal], rooms: Rooms) -> Ended:

@@ -1,6 +1,7 @@
 """The work of one request: a step, and the steps that it makes ready, as long as there is time for whole ones.
 
-    skip, or claim (one statement) → run the agent → settle (one statement) → wake what became ready, or go on with it
+    skip, or claim (one statement) → run the agent → settle (one statement) → wake what became ready, or go on with it:
+    claimed in the same transaction where its input is known, else loaded in it and claimed in the next
 
 No transaction is open while an agent works. Steps that become ready together are claimed together and work side by
 side on one event loop; those that end together are settled together, each in its own statement of one transaction. A
@@ -13,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -21,24 +22,25 @@ from uuid import UUID
 from shared.agents.base import AgentResult, AgentRunEnd
 from shared.core.canonical import JsonObject
 from shared.core.conditions import Skip
-from shared.core.definitions import APPROVAL_NODE, SYNTHESIS_NODE, WORKFLOW_NODE, RetryPolicy
-from shared.core.ids import new_id
-from shared.engine.admission import admit_move, as_array, let_in
-from shared.engine.attempt import ENGINES_OWN, Attempt, Ended
+from shared.core.definitions import APPROVAL_NODE, SYNTHESIS_NODE, WORKFLOW_NODE
+from shared.engine.admission import admit_move, let_in
+from shared.engine.ahead import Ahead
+from shared.engine.attempt import Attempt, Ended
+from shared.engine.claim_steps import Claim, claim_move
 from shared.engine.control import end_orphans
 from shared.engine.gates import pass_gate
 from shared.engine.items import collected, is_whole, spread
 from shared.engine.leave_step import skip_steps
+from shared.engine.load_steps import load_move
 from shared.engine.relay import WakeUp, wake_steps
 from shared.engine.rooms import Rooms
 from shared.engine.run_agent import Found, run_agent
-from shared.engine.settle_step import Success, fail_or_retry, succeed_together
+from shared.engine.settle_step import Next, Success, fail_or_retry, succeed_together
 from shared.engine.step_input import Ready, decided
 from shared.engine.step_log import StepLog
 from shared.engine.sub_run import run_sub_workflow
 from shared.errors import EngineError, FenceLostError, ItemsFailedError, TerminalError, TransientError
 from shared.store.connection import ConstraintError
-from shared.store.documents import as_jsonb
 from shared.store.session import Step
 
 log = logging.getLogger(__name__)
@@ -74,6 +76,7 @@ class Work:
         self._under_way = 0
         self._ended: list[tuple[Any, Success]] = []
         self._group: asyncio.TaskGroup
+        self._ahead = Ahead()
         self._has_backlog = False  # as far as this request has seen
         self._has_looked = False  # since the last step ended
 
@@ -107,17 +110,23 @@ class Work:
         wake_steps(self._rooms, [wake for wake in admitted if wake.step_id not in own])
         if not own:
             return []
-        loads: list[Step] = [("load_step", {"run_id": self._run_id, "step_id": step_id}) for step_id in own]
-        rows = self._rooms.store.move_all(self._workspace_id, loads)
-        return [step for found in rows for step in found if step.can_claim]
+        return self._loaded(own)
+
+    def _loaded(self, step_ids: Sequence[UUID]) -> list[Any]:
+        """The steps that can be claimed now, loaded."""
+        (rows,) = self._rooms.store.move_all(self._workspace_id, [load_move(self._run_id, step_ids)])
+        return [step for step in rows if step.can_claim]
 
     def _start(self, steps: Sequence[Any]) -> None:
         """Claims the steps that are to be done, skips the others, and goes on with what the skips make ready."""
         while steps:
-            verdicts = [(step, decided(step, self._rooms.settings.max_lost_attempts)) for step in steps]
-            self._claim_all([(step, found) for step, found in verdicts if isinstance(found, Ready)])
+            verdicts = [(step, self._decided(step)) for step in steps]
+            self._claim_all([Claim.of(step, found) for step, found in verdicts if isinstance(found, Ready)])
             skips = [(step, found) for step, found in verdicts if isinstance(found, Skip)]
             steps = self._skipped(skips) if skips else ()
+
+    def _decided(self, step: Any) -> Ready | Skip:
+        return decided(step, self._rooms.settings.max_lost_attempts)
 
     def _skipped(self, skips: Sequence[tuple[Any, Skip]]) -> Sequence[Any]:
         """Skips the steps, all in one transaction. Returns those to go on with."""
@@ -131,71 +140,33 @@ class Work:
             self._outcomes[step.id] = StepOutcome.SKIPPED if is_done else StepOutcome.NOT_OURS
         return [*left.following, *self._taken(left.admitted)]
 
-    def _claim_all(self, steps: Sequence[tuple[Any, Ready]]) -> None:
-        if not steps:
+    def _claim_all(self, claims: Sequence[Claim]) -> None:
+        """Claims the steps, all in one statement and one network wait, and begins those that were taken."""
+        if not claims:
             return
-        for step, attempt, ready in self._claimed(steps):
-            if attempt is None:
-                self._outcomes[step.id] = StepOutcome.NOT_OURS
-            else:
-                self._under_way += 1
-                self._group.create_task(self._one(step, attempt, ready))
-
-    def _claimed(self, steps: Sequence[tuple[Any, Ready]]) -> list[tuple[Any, Attempt | None, Ready]]:
-        """Claims the steps, all in one statement and one network wait; None where somebody else was faster."""
-        own_ids = [_new_agent_run(step) for step, _ in steps]
-        moves: list[Step] = [
-            ("lock_run", {"run_id": self._run_id}),
-            ("claim_steps", self._claims(steps, own_ids)),
-        ]
+        moves: list[Step] = [("lock_run", {"run_id": self._run_id}), claim_move(claims, self._rooms)]
+        to_come = self._ahead.unknown_after([claim.step for claim in claims], self._room())
+        moves += [load_move(self._run_id, to_come)] if to_come else []
         try:
-            _, rows = self._rooms.store.move_all(self._workspace_id, moves)
+            _, rows, *loaded = self._rooms.store.move_all(self._workspace_id, moves)
         except UNRECORDED as busy:
             self._busy.append(busy)
-            return []
-        numbers = {row.id: row.attempt for row in rows}
-        return [
-            (step, self._attempt(step, own_id, numbers.get(step.id)), ready)
-            for (step, ready), own_id in zip(steps, own_ids, strict=True)
-        ]
+            return
+        self._ahead.keep(row for found in loaded for row in found)
+        for claim in self._begin(claims, {row.id: row.attempt for row in rows}):
+            self._outcomes[claim.step.id] = StepOutcome.NOT_OURS
 
-    def _claims(self, steps: Sequence[tuple[Any, Ready]], own_ids: Sequence[UUID | None]) -> JsonObject:
-        first = steps[0][0]
-        claims = [
-            {
-                "step_id": str(step.id),
-                "seen_attempt": step.attempt,
-                "agent_run_id": None if own_id is None else str(own_id),
-                "input_jsonb": ready.given,
-            }
-            for (step, ready), own_id in zip(steps, own_ids, strict=True)
-        ]
-        return {
-            "run_id": self._run_id,
-            "claims": as_jsonb(claims),
-            "step_ids": as_array(step.id for step, _ in steps),
-            "lease_s": self._rooms.settings.step_lease_s,
-            "brand_id": first.brief_jsonb.get("brand_id"),
-            "trigger_type": first.trigger_type,
-            "trigger_event_id": first.trigger_event_id,
-        }
-
-    def _attempt(self, step: Any, agent_run_id: UUID | None, number: int | None) -> Attempt | None:
-        if number is None:
-            return None
-        return Attempt(
-            workspace_id=self._workspace_id,
-            run_id=self._run_id,
-            step_id=step.id,
-            key=step.key,
-            number=number,
-            failures=step.failures,
-            agent_run_id=agent_run_id,
-            is_inside=step.is_inside,
-            on_failure=step.definition.get("on_failure", "fail"),
-            retry=RetryPolicy(**step.definition["retry"]) if "retry" in step.definition else ENGINES_OWN,
-            started=time.monotonic(),
-        )
+    def _begin(self, claims: Sequence[Claim], numbers: Mapping[UUID, int]) -> list[Claim]:
+        """Begins the steps that were taken. Returns the claims of the others."""
+        missed = []
+        for claim in claims:
+            attempt = claim.attempt(self._workspace_id, numbers)
+            if attempt is None:
+                missed.append(claim)
+            else:
+                self._under_way += 1
+                self._group.create_task(self._one(claim.step, attempt, claim.ready))
+        return missed
 
     async def _one(self, step: Any, attempt: Attempt, ready: Ready) -> None:
         try:
@@ -265,15 +236,34 @@ class Work:
             self._busy.append(busy)
 
     def _settled(self, ended: Sequence[tuple[Any, Success]]) -> None:
-        follow = self._to_follow([step for step, _ in ended])
-        with_more = self._has_backlog or not follow or any(set(step.successors) - set(follow) for step, _ in ended)
-        settled = succeed_together([success for _, success in ended], follow, self._rooms, with_more=with_more)
-        for (step, _), outcome in zip(ended, settled.ended, strict=True):
+        steps = [step for step, _ in ended]
+        then = self._next(ended, self._to_follow(steps))
+        settled = succeed_together([success for _, success in ended], then, self._rooms)
+        for step, outcome in zip(steps, settled.ended, strict=True):
             self._outcomes[step.id] = StepOutcome(outcome)
-        self._start(settled.following)
-        self._has_looked = with_more
-        if with_more:
+            if outcome != "succeeded":
+                self._ahead.undone(step)
+        missed = self._begin(then.claims, settled.claimed)
+        self._ahead.keep(step for step in settled.loaded if step.id not in then.follow)
+        self._start([step for step in settled.loaded if step.can_claim])
+        if missed:  # its run was paused, or ended; or a step before it was taken over
+            self._start(self._loaded([claim.step.id for claim in missed]))
+        self._has_looked = then.with_more
+        if then.with_more:
             self._start(self._taken(settled.admitted))
+
+    def _next(self, ended: Sequence[tuple[Any, Success]], follow: Sequence[UUID]) -> Next:
+        """What to do in the transaction that settles these: claim what is known of those that follow, load the rest."""
+        for step, success in ended:
+            if success.attempt.agent_run_id is not None:
+                self._ahead.done(step, success.result.output)
+        verdicts = [(step, self._decided(step)) for step in self._ahead.ready(follow)]
+        claims = [Claim.of(step, found) for step, found in verdicts if isinstance(found, Ready)]
+        known = {claim.step.id for claim in claims}
+        to_come = self._ahead.unknown_after([claim.step for claim in claims], self._room()) if claims else []
+        load = [step_id for step_id in follow if step_id not in known]
+        with_more = self._has_backlog or not follow or any(set(step.successors) - set(follow) for step, _ in ended)
+        return Next(follow, claims, [*load, *to_come], with_more)
 
     def _to_follow(self, steps: Sequence[Any]) -> list[UUID]:
         """The successors to go on with, should the settle make them ready: as many as there is room and time for."""
@@ -284,8 +274,3 @@ class Work:
         """How many further steps may be begun in this request now."""
         is_over = time.monotonic() - self._began > self._rooms.settings.continue_within_s
         return 0 if is_over else max(self._rooms.settings.continue_with - self._under_way, 0)
-
-
-def _new_agent_run(step: Any) -> UUID | None:
-    """A gate is no agent, and has no agent run (C011); nor has what stands for all items of a list, or for a run."""
-    return None if step.agent_name in (APPROVAL_NODE, WORKFLOW_NODE) or is_whole(step) else new_id()

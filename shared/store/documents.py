@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from typing import Any
 
 from shared.core.canonical import Json
@@ -40,6 +41,30 @@ def as_jsonb(value: Json) -> str | None:
     if "\\u0000" in text or (not text.isascii() and not _encodes(text)):
         text = _dumped(clean(value))
     return text
+
+
+def as_read_back(value: Json) -> Json:
+    """The document as Postgres gives it back from a jsonb column: keys in its own order, numbers as it writes them."""
+    if isinstance(value, dict):
+        read = {clean_text(str(key)): as_read_back(item) for key, item in value.items()}
+        return {key: read[key] for key in sorted(read, key=_in_jsonb)}
+    if isinstance(value, list | tuple):
+        return [as_read_back(item) for item in value]
+    if isinstance(value, float):
+        return _number(value)
+    return value if value is None or isinstance(value, bool | int) else clean_text(str(value))
+
+
+def _in_jsonb(key: str) -> tuple[int, bytes]:
+    """Shorter keys come first, then by their bytes."""
+    written = key.encode()
+    return len(written), written
+
+
+def _number(value: float) -> float:
+    """Without an exponent: 1e16 comes back as a whole number, -0.0 as 0.0."""
+    text = format(Decimal(repr(value)), "f")
+    return (float(text) if "." in text else int(text)) or abs(value)
 
 
 def _dumped(value: Json) -> str:

@@ -364,3 +364,37 @@ def test_another_priority_is_another_request(person: Person) -> None:
     assert told(person.post(RUN, {**AD_HOC, "priority": "high"}, key="k"))["is_new"] is False
     refusal(person.post(RUN, AD_HOC, key="k"), 409)
     assert first.status_code == 202
+
+
+def test_a_run_may_be_waited_for(person: Person) -> None:
+    """With `?wait`, starting a run answers with how it ended: one request from brief to report."""
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(person.post, f"{RUN}?wait=60s&steps=1", AD_HOC)
+        while not waiting.done():
+            person.deliver()
+        answer = waiting.result()
+
+    assert answer.status_code == 200
+    run = told(answer)["run"]
+    assert (run["id"], run["status"]) == (told(answer)["workflow_run_id"], "succeeded")
+    assert run["report_md"]
+    assert len(run["steps"]) == 1
+
+
+def test_a_run_that_is_not_over_in_time_goes_on(person: Person) -> None:
+    """When the time is up, the answer is 202 with the run as it stands."""
+    answer = person.post(f"{RUN}?wait=1ms", AD_HOC)
+
+    assert (answer.status_code, told(answer)["run"]["status"]) == (202, "running")
+    assert set(person.deliver()) == {"succeeded"}
+
+
+@pytest.mark.parametrize("wait", ["soon", "90s", "-1s"])
+def test_a_wait_that_is_none_starts_nothing(person: Person, wait: str) -> None:
+    """A wait that cannot be read, or is longer than a request may last, is refused before anything is written."""
+    before = len(told(person.get(RUNS))["runs"])
+
+    answer = person.post(f"{RUN}?wait={wait}", AD_HOC)
+
+    assert (answer.status_code, told(answer)["field"]) == (422, "wait")
+    assert len(told(person.get(RUNS))["runs"]) == before

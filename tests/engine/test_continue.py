@@ -25,7 +25,7 @@ def going_on(rooms: Rooms) -> Rooms:
 
 
 def test_a_chain_is_one_request(going_on: Rooms, queue: HeldQueue, workspace: UUID) -> None:
-    """Ten steps in a row: one wake-up, no further task, two network waits a step."""
+    """Ten steps in a row: one wake-up, no further task. Each is claimed as the one before it is settled."""
     run = started(CHAIN, workspace, going_on)
     with going_on.store.pool().connection() as connection:
         before = connection.waits
@@ -33,7 +33,7 @@ def test_a_chain_is_one_request(going_on: Rooms, queue: HeldQueue, workspace: UU
     assert queue.deliver_all(going_on) == [StepOutcome.SUCCEEDED]
 
     with going_on.store.pool().connection() as connection:
-        assert connection.waits - before == 1 + 2 * 10
+        assert connection.waits - before == 2 + 10
     assert read_run(workspace, run.run_id, going_on)["status"] == "succeeded"
 
 
@@ -41,7 +41,8 @@ FAN = workflow(step("root"), *(step(f"b{at}", "root") for at in range(4)), step(
 
 
 def test_what_becomes_ready_together_is_done_together(going_on: Rooms, queue: HeldQueue, workspace: UUID) -> None:
-    """A root, four branches and a join are one request: the four are claimed in one wait and settled in one."""
+    """A root, four branches and a join are one request: the four are claimed in the wait that settles the root,
+    and settled in the one that claims the join."""
     run = started(FAN, workspace, going_on)
     with going_on.store.pool().connection() as connection:
         before = connection.waits
@@ -49,7 +50,7 @@ def test_what_becomes_ready_together_is_done_together(going_on: Rooms, queue: He
     assert queue.deliver_all(going_on) == [StepOutcome.SUCCEEDED]
 
     with going_on.store.pool().connection() as connection:
-        assert connection.waits - before == 1 + 2 * 3
+        assert connection.waits - before == 2 + 3
     events = events_of(run.run_id, workspace, going_on)
     assert [event.seq for event in events] == list(range(1, len(events) + 1))
     assert [event.kind for event in events].count("workflow_step.succeeded") == 6
@@ -96,20 +97,43 @@ def test_a_failure_in_place_fails_its_own_step(going_on: Rooms, queue: HeldQueue
     assert (steps["good"]["status"], steps["bad"]["status"]) == ("succeeded", "failed")
 
 
+TO_A_GATE = workflow(step("write"), step("ask", "write", agent="approval_gate"))
+
+
 def test_a_death_between_two_steps_is_found_by_the_sweep(going_on: Rooms, queue: HeldQueue, workspace: UUID) -> None:
     """Killed after a settle, before the step to follow was claimed: no task exists for it, and the sweep wakes it."""
     settings = going_on.settings.model_copy(update={"sweep_grace_s": 0.0})
     dying = replace(going_on, settings=settings, store=DyingStore(going_on.store, "claim_steps", after=1))
-    run = started(CHAIN, workspace, dying)
+    run = started(TO_A_GATE, workspace, dying)
 
     with pytest.raises(StoreBusyError):
         queue.deliver(queue.held.pop(0), dying)
 
     assert queue.held == []
-    alive = replace(going_on, settings=settings)
+    _delivered_by_the_sweep(replace(going_on, settings=settings), queue, workspace)
+    steps = steps_of(run.run_id, workspace, going_on)
+    assert {key: one["status"] for key, one in steps.items()} == {"write": "succeeded", "ask": "pending_approval"}
+    assert [one["attempt"] for one in steps.values()] == [1, 1]
+
+
+def test_a_death_before_a_settle_leaves_nothing_claimed(going_on: Rooms, queue: HeldQueue, workspace: UUID) -> None:
+    """The step to follow is claimed in the transaction that settles the one before it: both happen, or neither."""
+    settings = going_on.settings.model_copy(update={"sweep_grace_s": 0.0, "step_lease_s": 0.0})
+    dying = replace(going_on, settings=settings, store=DyingStore(going_on.store, "claim_steps", after=4))
+    run = started(CHAIN, workspace, dying)
+
+    with pytest.raises(StoreBusyError):
+        queue.deliver(queue.held.pop(0), dying)
+
+    found = [(one["status"], one["attempt"]) for one in steps_of(run.run_id, workspace, going_on).values()]
+    assert found == [("succeeded", 1)] * 3 + [("running", 1)] + [("pending", 0)] * 6
+    _delivered_by_the_sweep(replace(going_on, settings=settings), queue, workspace)
+    assert read_run(workspace, run.run_id, going_on)["status"] == "succeeded"
+    assert [one["attempt"] for one in steps_of(run.run_id, workspace, going_on).values()] == [1, 1, 1, 2, *[1] * 6]
+
+
+def _delivered_by_the_sweep(alive: Rooms, queue: HeldQueue, workspace: UUID) -> None:
     while not any(wake.body["workspace_id"] == str(workspace) for wake in queue.held):
         sweep(alive)
     queue.held = [wake for wake in queue.held if wake.body["workspace_id"] == str(workspace)]
     queue.deliver_all(alive)
-    assert read_run(workspace, run.run_id, going_on)["status"] == "succeeded"
-    assert [one["attempt"] for one in steps_of(run.run_id, workspace, going_on).values()] == [1] * 10

@@ -135,7 +135,7 @@ def test_a_sweep_stops_at_its_limit(known: Full) -> None:
 
 def test_a_step_is_loaded_by_its_whole_key(known: Full) -> None:
     """What a wake-up reads does not grow with the run."""
-    assert are_by_whole_key(known.moved("load_step", step_id=known.step_ids["b"]))
+    assert are_by_whole_key(known.moved("load_steps", step_ids=as_array([known.step_ids["b"]])))
 
 
 def test_a_step_is_claimed_by_its_whole_key(known: Full) -> None:

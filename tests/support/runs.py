@@ -48,6 +48,7 @@ def claim_of(step_id: UUID, agent_run_id: UUID, *, seen: int = 0, lease_s: float
     return {
         "claims": as_jsonb([claim]),
         "step_ids": as_array([step_id]),
+        "after": "{}",
         "lease_s": lease_s,
         "brand_id": None,
         "trigger_type": "api",

@@ -1,12 +1,13 @@
 -- Every row is reached by its whole key, from parameters and stored ids, never by a join over a run or a workspace: so
 -- the work of a step does not grow with its run, whatever the planner believes of tables that it has not analysed yet.
 
--- name: load_step
--- Everything needed to decide about a wake-up and to resolve the step's input. Reads only: a duplicate stops here.
--- What the sources put out cannot change any more: they are final, or the step would not be queued.
-select s.id, r.id as run_id, s.key, s.agent_name, s.label, s.definition, s.status, s.attempt, s.failures, s.lost,
+-- name: load_steps
+-- Everything needed to decide about steps and to resolve their inputs, in the order asked for. Reads only: a duplicate
+-- stops here. What the sources put out cannot change any more: they are final, or the step would not be queued.
+select s.id, r.id as run_id, s.idx, s.key, s.agent_name, s.label, s.definition, s.status, s.attempt, s.failures, s.lost,
        extract(epoch from now() - s.started_at)::float8 as age_s,
-       s.successors, s.agent_run_id, cardinality(s.depends_on) as expected, s.failed_before, s.skipped_before,
+       s.successors, s.sources as source_ids, to_jsonb(s.depends_on) as depends_on, s.agent_run_id, cardinality(s.depends_on) as expected,
+       s.failed_before, s.skipped_before,
        s.parent_step_id, s.item, s.items, r.parent_step_id is not null as is_inside, c.is_orphan,
        r.status as run_status, r.brief_jsonb, r.brief_id, r.trigger_type, r.trigger_event_id,
        c.can_claim,
@@ -29,8 +30,11 @@ select s.id, r.id as run_id, s.key, s.agent_name, s.label, s.definition, s.statu
            select jsonb_build_object('slug', w.slug, 'name', w.name, 'description', w.description)
              from tiktok_workflows w where w.workspace_id = r.workspace_id and w.digest = r.definition_digest)
        end as workflow
-  from tiktok_workflow_steps s
-  join tiktok_workflow_runs r on r.workspace_id = s.workspace_id and r.id = :run_id::uuid and r.id = s.workflow_run_id
+  from unnest(:step_ids::uuid[]) with ordinality as asked(id, place)
+ cross join lateral (select step.* from tiktok_workflow_steps step
+                      where step.id = asked.id and step.workflow_run_id = :run_id::uuid
+                     offset 0) s -- one read by the whole key for each, whatever the planner believes of a join
+  join tiktok_workflow_runs r on r.workspace_id = s.workspace_id and r.id = :run_id::uuid
  cross join lateral (select case when r.parent_step_id is null then false
                                  else exists (select from tiktok_workflow_steps p
                                                where p.workspace_id = r.workspace_id and p.id = r.parent_step_id
@@ -39,7 +43,7 @@ select s.id, r.id as run_id, s.key, s.agent_name, s.label, s.definition, s.statu
                             not o.is_orphan and r.status = 'running' and r.paused_at is null and s.cancel_requested_at is null and (
            s.status = 'queued' and coalesce(s.not_before <= now(), true)
            or s.status = 'running' and s.leased_until < now()) as can_claim) c
- where s.id = :step_id::uuid;
+ order by asked.place;
 
 -- name: lock_run
 -- Sent just before each move of a step, in the same transaction and the same network wait. Moves of one run queue up
@@ -49,10 +53,13 @@ select from tiktok_workflow_runs where id = :run_id::uuid for no key update;
 -- name: claim_steps
 -- Takes the steps that still stand where they were loaded: queued and due, or running with their lease over. The attempt
 -- is the fence: whatever names an older one changes nothing. An agent run left behind is closed. A row for each that was
--- taken.
+-- taken. Where inputs follow from what is being settled in the same transaction (:after, their agent runs), nothing is
+-- taken unless all of it was settled.
 with run as (
     select workspace_id, id, version from tiktok_workflow_runs
      where id = :run_id::uuid and status = 'running' and paused_at is null
+       and (select count(*) from tiktok_agent_runs a where a.id = any (:after::uuid[]) and a.status = 'succeeded')
+           = cardinality(:after::uuid[])
 ), wanted as (
     select * from jsonb_to_recordset(:claims::jsonb) as w(step_id uuid, seen_attempt int, agent_run_id uuid,
                                                           input_jsonb jsonb)
