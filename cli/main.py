@@ -13,6 +13,7 @@ from uuid import UUID
 import click
 
 from cli import show
+from cli.accounts import accounts
 from cli.approvals import COMMANDS as APPROVAL_COMMANDS
 from cli.brands import brands
 from cli.card import show_what_waits
@@ -74,7 +75,7 @@ def army() -> None:
     """
 
 
-for command in (*COMMANDS, *APPROVAL_COMMANDS, *EFFECT_COMMANDS, *MONEY_COMMANDS, brands, demo, drill):
+for command in (*COMMANDS, *APPROVAL_COMMANDS, *EFFECT_COMMANDS, *MONEY_COMMANDS, accounts, brands, demo, drill):
     army.add_command(command)
 
 

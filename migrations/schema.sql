@@ -1,4 +1,18 @@
 -- The schema that the migrations make. Written by `make schema`; a test compares it. Do not edit.
+CREATE TYPE public.account_status AS ENUM (
+    'connected',
+    'expired',
+    'needs_reconnect',
+    'disconnected'
+);
+ALTER TYPE public.account_status OWNER TO army_owner;
+CREATE TYPE public.account_vendor AS ENUM (
+    'tiktok',
+    'tiktok_business',
+    'tiktok_ads',
+    'tiktok_shop'
+);
+ALTER TYPE public.account_vendor OWNER TO army_owner;
 CREATE TYPE public.agent_run_status AS ENUM (
     'pending',
     'running',
@@ -380,6 +394,34 @@ ALTER TABLE ONLY public.tiktok_caps ALTER COLUMN workspace_id SET (n_distinct=1)
 ALTER TABLE ONLY public.tiktok_caps FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_caps OWNER TO army_owner;
 COMMENT ON COLUMN public.tiktok_caps.scope_id IS 'the id of the step, run or brief; of a day its date (UTC), and the empty text for the cap that each day begins with';
+CREATE TABLE public.tiktok_connected_accounts (
+    workspace_id uuid NOT NULL,
+    id uuid NOT NULL,
+    vendor public.account_vendor NOT NULL,
+    external_id text NOT NULL,
+    handle text,
+    brand_id uuid,
+    scopes text[] DEFAULT '{}'::text[] NOT NULL,
+    status public.account_status DEFAULT 'connected'::public.account_status NOT NULL,
+    why text,
+    secret_ref text,
+    is_renewable boolean NOT NULL,
+    access_expires_at timestamp with time zone,
+    refresh_expires_at timestamp with time zone,
+    renewing_until timestamp with time zone,
+    connected_by text NOT NULL,
+    connected_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT tiktok_connected_accounts_check CHECK (((secret_ref IS NULL) = (status = 'disconnected'::public.account_status)))
+);
+ALTER TABLE ONLY public.tiktok_connected_accounts ALTER COLUMN workspace_id SET (n_distinct=1);
+ALTER TABLE ONLY public.tiktok_connected_accounts FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.tiktok_connected_accounts OWNER TO army_owner;
+COMMENT ON COLUMN public.tiktok_connected_accounts.external_id IS 'the vendor''s own id: an open_id, an advertiser id, a shop id';
+COMMENT ON COLUMN public.tiktok_connected_accounts.brand_id IS 'the one brand that it is of; null: of the workspace';
+COMMENT ON COLUMN public.tiktok_connected_accounts.secret_ref IS 'one version of a secret; whoever changes the row names the version that it has seen';
+COMMENT ON COLUMN public.tiktok_connected_accounts.is_renewable IS 'there is a refresh token';
+COMMENT ON COLUMN public.tiktok_connected_accounts.renewing_until IS 'an executor renews the tokens until then; past: it was lost on the way';
 CREATE TABLE public.tiktok_effects (
     workspace_id uuid NOT NULL,
     id uuid NOT NULL,
@@ -781,6 +823,10 @@ ALTER TABLE ONLY public.tiktok_campaigns
     ADD CONSTRAINT tiktok_campaigns_workspace_id_effect_id_key UNIQUE (workspace_id, effect_id);
 ALTER TABLE ONLY public.tiktok_caps
     ADD CONSTRAINT tiktok_caps_pkey PRIMARY KEY (workspace_id, scope, scope_id);
+ALTER TABLE ONLY public.tiktok_connected_accounts
+    ADD CONSTRAINT tiktok_connected_accounts_pkey PRIMARY KEY (workspace_id, id);
+ALTER TABLE ONLY public.tiktok_connected_accounts
+    ADD CONSTRAINT tiktok_connected_accounts_workspace_id_vendor_external_id_key UNIQUE (workspace_id, vendor, external_id);
 ALTER TABLE ONLY public.tiktok_effects
     ADD CONSTRAINT tiktok_effects_pkey PRIMARY KEY (workspace_id, id);
 ALTER TABLE ONLY public.tiktok_effects
@@ -873,6 +919,8 @@ ALTER TABLE ONLY public.tiktok_campaigns
     ADD CONSTRAINT tiktok_campaigns_workspace_id_effect_id_fkey FOREIGN KEY (workspace_id, effect_id) REFERENCES public.tiktok_effects(workspace_id, id);
 ALTER TABLE ONLY public.tiktok_campaigns
     ADD CONSTRAINT tiktok_campaigns_workspace_id_run_id_fkey FOREIGN KEY (workspace_id, run_id) REFERENCES public.tiktok_workflow_runs(workspace_id, id);
+ALTER TABLE ONLY public.tiktok_connected_accounts
+    ADD CONSTRAINT tiktok_connected_accounts_workspace_id_brand_id_fkey FOREIGN KEY (workspace_id, brand_id) REFERENCES public.tiktok_brands(workspace_id, id);
 ALTER TABLE ONLY public.tiktok_effects
     ADD CONSTRAINT tiktok_effects_workspace_id_agent_run_id_fkey FOREIGN KEY (workspace_id, agent_run_id) REFERENCES public.tiktok_agent_runs(workspace_id, id);
 ALTER TABLE ONLY public.tiktok_effects
@@ -917,6 +965,7 @@ CREATE POLICY every_workspace ON public.tiktok_brands TO army_unscoped USING (tr
 CREATE POLICY every_workspace ON public.tiktok_briefs TO army_unscoped USING (true) WITH CHECK (true);
 CREATE POLICY every_workspace ON public.tiktok_campaigns TO army_unscoped USING (true) WITH CHECK (true);
 CREATE POLICY every_workspace ON public.tiktok_caps TO army_unscoped USING (true) WITH CHECK (true);
+CREATE POLICY every_workspace ON public.tiktok_connected_accounts TO army_unscoped USING (true) WITH CHECK (true);
 CREATE POLICY every_workspace ON public.tiktok_effects TO army_unscoped USING (true) WITH CHECK (true);
 CREATE POLICY every_workspace ON public.tiktok_gate_revisions TO army_unscoped USING (true) WITH CHECK (true);
 CREATE POLICY every_workspace ON public.tiktok_gates TO army_unscoped USING (true) WITH CHECK (true);
@@ -941,6 +990,7 @@ CREATE POLICY own_workspace ON public.tiktok_brands TO army_app USING ((workspac
 CREATE POLICY own_workspace ON public.tiktok_briefs TO army_app USING ((workspace_id = public.app_workspace_id())) WITH CHECK ((workspace_id = public.app_workspace_id()));
 CREATE POLICY own_workspace ON public.tiktok_campaigns TO army_app USING ((workspace_id = public.app_workspace_id())) WITH CHECK ((workspace_id = public.app_workspace_id()));
 CREATE POLICY own_workspace ON public.tiktok_caps TO army_app USING ((workspace_id = public.app_workspace_id())) WITH CHECK ((workspace_id = public.app_workspace_id()));
+CREATE POLICY own_workspace ON public.tiktok_connected_accounts TO army_app USING ((workspace_id = public.app_workspace_id())) WITH CHECK ((workspace_id = public.app_workspace_id()));
 CREATE POLICY own_workspace ON public.tiktok_effects TO army_app USING ((workspace_id = public.app_workspace_id())) WITH CHECK ((workspace_id = public.app_workspace_id()));
 CREATE POLICY own_workspace ON public.tiktok_gate_revisions TO army_app USING ((workspace_id = public.app_workspace_id())) WITH CHECK ((workspace_id = public.app_workspace_id()));
 CREATE POLICY own_workspace ON public.tiktok_gates TO army_app USING ((workspace_id = public.app_workspace_id())) WITH CHECK ((workspace_id = public.app_workspace_id()));
@@ -965,6 +1015,7 @@ ALTER TABLE public.tiktok_brands ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_briefs ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_campaigns ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_caps ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.tiktok_connected_accounts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_effects ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_gate_revisions ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_gates ENABLE ROW LEVEL SECURITY;
@@ -995,6 +1046,7 @@ GRANT SELECT(workspace_id) ON TABLE public.tiktok_campaigns TO army_unscoped;
 GRANT SELECT(id) ON TABLE public.tiktok_campaigns TO army_unscoped;
 GRANT SELECT(look_at),UPDATE(look_at) ON TABLE public.tiktok_campaigns TO army_unscoped;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.tiktok_caps TO army_app;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.tiktok_connected_accounts TO army_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.tiktok_effects TO army_app;
 GRANT SELECT(workspace_id) ON TABLE public.tiktok_effects TO army_unscoped;
 GRANT SELECT(id) ON TABLE public.tiktok_effects TO army_unscoped;

@@ -51,6 +51,14 @@ class Settings(BaseModel):
     studio_approval_s: float = Field(604_800.0, ge=0, description="How long a render may wait for its approval")
     metadata_url: str = Field("http://metadata.google.internal", description="Who signs our ID tokens")
 
+    # The tokens of connected accounts: where they are kept, and the apps that they are renewed as.
+    secret_store: Literal["files", "secret_manager"] = Field("files", description="files: below ARMY_HOME/secrets")
+    secret_manager_emulator_host: str | None = Field(None, description="host:port in place of Secret Manager")
+    tiktok_client_key: str | None = Field(None, description="Of the app at TikTok for Developers")
+    tiktok_client_secret: SecretStr | None = None
+    tiktok_business_app_id: str | None = Field(None, description="Of the app at TikTok's Business API")
+    tiktok_business_app_secret: SecretStr | None = None
+
     # Publishing to TikTok, and reading an account of it (TIKTOK_PROVIDER_MODE=real).
     asset_public_url: str | None = Field(None, description="Where TikTok may fetch assets: https, a verified domain")
     tiktok_open_api_url: str = "https://open.tiktokapis.com"
@@ -157,6 +165,10 @@ class Settings(BaseModel):
     @property
     def assets_folder(self) -> Path:
         return self.asset_dir or self.army_home / "assets"
+
+    @property
+    def has_database(self) -> bool:
+        return self.database_url is not None or self.cloud_sql_instance is not None
 
     @property
     def secrets(self) -> tuple[str, ...]:

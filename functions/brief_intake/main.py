@@ -10,15 +10,17 @@ import functions_framework
 from shared.agents.records import Brand
 from shared.core.canonical import JsonObject
 from shared.core.status import RunStatus
-from shared.engine import brands, control
+from shared.engine import accounts, brands, control
 from shared.engine import pause_scope as scopes
 from shared.engine import read_run as reading
 from shared.engine import restart_run as repeating
 from shared.engine import take_brief as intake
 from shared.engine.earlier_run import Again, Kind, estimate
+from shared.engine.members import Member
 from shared.engine.read_run import shown_row, stream_url
 from shared.engine.start_run import StartedRun
 from shared.errors import NotFoundError
+from shared.web.accounts import GivenAccount
 from shared.web.body import parse_fields
 from shared.web.door import Answer, Call, Door, from_user
 from shared.web.requests import (
@@ -45,6 +47,10 @@ door = Door()
 
 def _caller(call: Call) -> intake.Caller:
     return intake.Caller(call.workspace_id, call.created_by, call.idempotency_key)
+
+
+def _member(call: Call) -> Member:
+    return Member(call.workspace_id, call.created_by, call.roles)
 
 
 def _run_answer(run: StartedRun) -> Answer:
@@ -107,6 +113,24 @@ def list_brands(call: Call) -> Answer:
 @door.route("GET", "/api/dashboard/brands/<brand_id>", caller=from_user)
 def get_brand(call: Call) -> Answer:
     return Answer(shown_row(brands.read_brand(call.workspace_id, call.id_named("brand_id"), call.rooms)))
+
+
+@door.route("GET", "/api/dashboard/accounts", caller=from_user, query=Page)
+def list_accounts(call: Call) -> Answer:
+    found = accounts.list_accounts(call.workspace_id, call.query.before, call.query.limit, call.rooms)
+    return Answer({"accounts": found})
+
+
+@door.route("POST", "/api/dashboard/accounts", caller=from_user, body=GivenAccount)
+def connect_account(call: Call) -> Answer:
+    """Connects an account, or connects it again with new tokens. The answer holds none."""
+    added = accounts.connect_account(call.body.as_account(), _member(call), call.rooms)
+    return Answer(added, status=201 if added["is_new"] else 200)
+
+
+@door.route("POST", "/api/dashboard/accounts/<account_id>/disconnect", caller=from_user)
+def disconnect_account(call: Call) -> Answer:
+    return Answer(accounts.disconnect_account(call.id_named("account_id"), _member(call), call.rooms))
 
 
 @door.route("POST", "/api/dashboard/workflows/run", caller=from_user, body=NewRun, query=RunWait)

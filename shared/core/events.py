@@ -46,6 +46,10 @@ class EventKind(StrEnum):
     EFFECTS_LIFTED = "effects.lifted"
     EFFECTS_HOLD_REFUSED = "effects.hold_refused"  # of the workspace, as caps.change_refused: nothing happened
     CAPS_CHANGE_REFUSED = "caps.change_refused"
+    ACCOUNT_CONNECTED = "account.connected"  # of the workspace, as the three below
+    ACCOUNT_DISCONNECTED = "account.disconnected"
+    ACCOUNT_LOST = "account.lost"  # its tokens do not work any more: a person has to connect it again
+    ACCOUNT_CHANGE_REFUSED = "account.change_refused"  # nothing happened; who wanted what, and why not
     AGENT_RUN_STARTED = "agent_run.started"
     AGENT_RUN_SUCCEEDED = "agent_run.succeeded"
     AGENT_RUN_FAILED = "agent_run.failed"

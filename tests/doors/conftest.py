@@ -53,11 +53,18 @@ def datasets(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where these doors keep files: assets and secrets."""
+    return tmp_path_factory.mktemp("army")
+
+
+@pytest.fixture(scope="session")
 def all_doors(
-    cluster: Cluster, signer: Signer, certs_url: str, tasks_server: TasksServer, datasets: Path
+    cluster: Cluster, signer: Signer, certs_url: str, tasks_server: TasksServer, datasets: Path, home: Path
 ) -> Iterator[Doors]:
     settings = settings_for(
         cluster.fresh(),
+        army_home=home,
         gcp_project="p",
         gcp_location="l",
         cloud_tasks_emulator_host=f"127.0.0.1:{tasks_server.port}",

@@ -56,11 +56,15 @@ class Terminal:
 
     def army(self, *words: str, **environ: str) -> Said:
         """Runs one command to its end, with standard output and error into pipes."""
+        return self.army_given(None, *words, **environ)
+
+    def army_given(self, text: str | None, *words: str, **environ: str) -> Said:
+        """The same with this text on its standard input."""
         done = subprocess.run(
             self._command(words),
             env={**self.environ, **environ},
             cwd=self.folder,
-            stdin=subprocess.DEVNULL,
+            input=(text or "").encode(),
             capture_output=True,
             timeout=PATIENCE_S,
             check=False,

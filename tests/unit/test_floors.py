@@ -10,7 +10,7 @@ ROOT = Path(__file__).parent.parent.parent
 FLOORS = (
     {"shared.config", "shared.errors"},
     {"shared.core"},
-    {"shared.store", "shared.queue", "shared.media"},
+    {"shared.store", "shared.queue", "shared.media", "shared.secrets"},
     {"shared.trace"},
     {"shared.llm"},
     {"shared.providers"},
@@ -28,6 +28,9 @@ APART = (
     {"shared.store", "shared.queue"},
     {"shared.store", "shared.media"},
     {"shared.queue", "shared.media"},
+    {"shared.secrets", "shared.store"},
+    {"shared.secrets", "shared.queue"},
+    {"shared.secrets", "shared.media"},
     {"functions", "migrations"},
     {"shared.llm", "shared.providers"},
 )
