@@ -15,6 +15,7 @@ import click
 from cli import show
 from cli.accounts import accounts
 from cli.approvals import COMMANDS as APPROVAL_COMMANDS
+from cli.assets import plan_assets
 from cli.brands import brands
 from cli.card import show_what_waits
 from cli.client import Api, ApiError
@@ -75,7 +76,17 @@ def army() -> None:
     """
 
 
-for command in (*COMMANDS, *APPROVAL_COMMANDS, *EFFECT_COMMANDS, *MONEY_COMMANDS, accounts, brands, demo, drill):
+for command in (
+    *COMMANDS,
+    *APPROVAL_COMMANDS,
+    *EFFECT_COMMANDS,
+    *MONEY_COMMANDS,
+    accounts,
+    brands,
+    plan_assets,
+    demo,
+    drill,
+):
     army.add_command(command)
 
 

@@ -26,6 +26,7 @@ PATHS = (
     ("/api/dashboard/ad-spend", "approval"),
     ("/api/dashboard/signals", "approval"),
     ("/api/", "brief_intake"),
+    ("/agents/", "brief_intake"),
 )
 # What is done to a run, and what it does and spends, beside what is read of it.
 CONTROL = re.compile(

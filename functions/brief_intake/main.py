@@ -17,6 +17,7 @@ from shared.engine import restart_run as repeating
 from shared.engine import take_brief as intake
 from shared.engine.earlier_run import Again, Kind, estimate
 from shared.engine.members import Member
+from shared.engine.plan_assets import asset_plan
 from shared.engine.read_run import shown_row, stream_url
 from shared.engine.start_run import StartedRun
 from shared.errors import NotFoundError
@@ -27,6 +28,7 @@ from shared.web.requests import (
     BriefFields,
     FailedRuns,
     NewAgentRun,
+    NewAssetPlan,
     NewBrand,
     NewBrief,
     NewFork,
@@ -150,6 +152,13 @@ def run_agent(call: Call) -> Answer:
     asked: NewAgentRun = call.body
     run = intake.run_one_agent(call.names["name"], asked.input, _caller(call), call.rooms, asked.priority)
     return _run_awaited(run, call)
+
+
+@door.route("POST", "/agents/plan-assets", caller=from_user, body=NewAssetPlan)
+def plan_assets(call: Call) -> Answer:
+    """Plans, and writes nothing: the same request gives the same plan."""
+    plan = asset_plan(call.workspace_id, call.body.brand_id, call.body.brief, call.rooms)
+    return Answer(plan.model_dump(mode="json"))
 
 
 @door.route("GET", "/api/dashboard/workflows", caller=from_user)

@@ -18,6 +18,7 @@ from shared.core.prompts import MOST_CHANGES, CallKey, PromptChange
 from shared.core.status import RunStatus
 from shared.errors import InvalidInputError
 from shared.providers.handles import normal_handle
+from shared.workflows.asset_brief import AssetBrief
 
 TargetType = Literal["own_brand", "third_party"]
 Slug = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
@@ -135,6 +136,13 @@ class NewAgentRun(Request):
 
     input: Annotated[dict[str, Any], Field(max_length=100)] = {}
     priority: Priority = Priority.NORMAL
+
+
+class NewAssetPlan(Request):
+    """`POST /agents/plan-assets` (X48): a plan of a brand's assets. A brief that is plain text is its goal."""
+
+    brand_id: UUID
+    brief: AssetBrief
 
 
 class NewWorkflow(WorkflowDef):

@@ -14,16 +14,27 @@ import urllib3
 
 from local.fakes.tiktok_shop import FakeTikTokShop
 from local.fakes.tiktok_shop_desk import APP_KEY, APP_SECRET, CIPHER, REFRESH, TOKEN, ShopDesk
+from shared.agents.records import Brand
 from shared.config import Settings, use_settings
 from shared.core.canonical import JsonObject
 from shared.effects.listing_real import RealUpdateListing
 from shared.effects.message_real import RealSendMessage
+from shared.engine.brands import add_brand
+from shared.engine.plan_assets import asset_plan
 from shared.engine.rooms import Rooms
-from shared.errors import EffectPendingError, EffectRefusedError, ProviderDownError, ProviderRefusedError
+from shared.engine.take_brief import Caller
+from shared.errors import (
+    EffectPendingError,
+    EffectRefusedError,
+    InvalidInputError,
+    ProviderDownError,
+    ProviderRefusedError,
+)
 from shared.providers.mock.shop import mock_creators, mock_products
 from shared.providers.shop import read_products, search_creators
 from shared.providers.tiktok_shop import ShopApi, shop_api
 from shared.providers.tiktok_shop_sign import sign
+from shared.workflows.asset_brief import AssetBrief
 from tests.support.effects import Released, a_message, as_owner, tried
 from tests.support.publishing import Notes, dies_after
 
@@ -218,6 +229,26 @@ def test_listings_are_those_of_the_shop(fake: FakeTikTokShop, real: Settings) ->
         short = wanted.search_words if wanted.issues else ()
         assert product == wanted.model_copy(update={**unknown, "search_words": short})
     assert any("Views" in note for note in found.notes)
+
+
+def test_a_plan_of_assets_reads_the_shop(fake: FakeTikTokShop, real: Settings, rooms: Rooms, workspace: UUID) -> None:
+    """Its products are those on sale there. A shop that says no is told of by field, one that is silent may answer
+    later."""
+    brand = add_brand(Brand(name="Aster"), Caller(workspace, "ada"), rooms).brand_id
+    use_settings(real)
+    brief = AssetBrief(goal="Spring", handle="@lakucosmetics")
+
+    plan = asset_plan(workspace, brand, brief, rooms)
+
+    sold = {one.id for one in mock_products("lakucosmetics", 50).products if one.status == "ACTIVATE"}
+    assert {one.product_id for one in plan.products} == sold
+    for changed in ({"tiktok_shop_app_secret": real.tiktok_shop_cipher}, {"tiktok_shop_app_key": None}):
+        use_settings(real.model_copy(update=changed))
+        with pytest.raises(InvalidInputError, match=r"^brief\.handle: the shop of @lakucosmetics cannot be read"):
+            asset_plan(workspace, brand, brief, rooms)
+    use_settings(real.model_copy(update={"tiktok_shop_api_url": "http://127.0.0.1:1"}))
+    with pytest.raises(ProviderDownError):
+        asset_plan(workspace, brand, brief, rooms)
 
 
 def test_only_the_listings_that_are_named(fake: FakeTikTokShop, real: Settings) -> None:

@@ -29,10 +29,11 @@ BRIEFS = "/api/dashboard/briefs"
 BRANDS = "/api/dashboard/brands"
 WORKFLOWS = "/api/dashboard/workflows"
 AGENT = "/api/dashboard/agents/account_health/run"
+PLAN_ASSETS = "/agents/plan-assets"
 STEP_TASK = "/tasks/step"
 SIGNALS = "/api/dashboard/signals"
 APPROVE = "/api/dashboard/approvals/00000000-0000-4000-8000-000000000000/approve"
-POSTS = (BRIEFS, BRANDS, RUN, AGENT, WORKFLOWS, SIGNALS, APPROVE, STEP_TASK)  # what takes a body
+POSTS = (BRIEFS, BRANDS, RUN, AGENT, PLAN_ASSETS, WORKFLOWS, SIGNALS, APPROVE, STEP_TASK)  # what takes a body
 BRAND: dict[str, Any] = {
     "name": "Aster",
     "voice": "Warm and plain.",
