@@ -131,6 +131,13 @@ STEP = Subject(
         ),
         Move(_S.PENDING_APPROVAL, _S.QUEUED, ("decide_gate",), EventKind.GATE_APPROVED, "approved, with nothing to do"),
         Move(_S.PENDING_APPROVAL, _S.QUEUED, ("decide_gate",), EventKind.GATE_REJECTED, "rejected"),
+        Move(
+            _S.PENDING_APPROVAL,
+            _S.QUEUED,
+            ("time_out_gate",),
+            EventKind.STEP_WOKEN,
+            "its time was over before a decision",
+        ),
         Move(_S.WAITING, _S.SKIPPED, ("fail_step",), _SKIPPED, "a step of its run has failed"),
         Move(_S.WAITING, _S.CANCELLED, ("cancel_run",), _CANCELLED, "its run was cancelled"),
         Move(_S.PENDING_APPROVAL, _S.SKIPPED, ("fail_step",), _SKIPPED, "a step of its run has failed"),
@@ -149,6 +156,7 @@ GATE = Subject(
         Move(_G.OPEN, _G.APPROVED, ("decide_gate",), EventKind.GATE_APPROVED, "enough people said yes"),
         Move(_G.OPEN, _G.REJECTED, ("decide_gate",), EventKind.GATE_REJECTED, "one person said no"),
         Move(_G.OPEN, _G.CANCELLED, ("close_gates",), None, "its run ended before anybody decided"),
+        Move(_G.OPEN, _G.CANCELLED, ("time_out_gate",), EventKind.STEP_WOKEN, "the time of its step was over"),
     ),
 )
 
@@ -167,6 +175,7 @@ EFFECT = Subject(
             "its gate was rejected, or approved for less money",
         ),
         Move(_E.PROPOSED, _E.REFUSED, ("close_gates",), None, "its run ended"),
+        Move(_E.PROPOSED, _E.REFUSED, ("time_out_gate",), EventKind.STEP_WOKEN, "nobody decided in time"),
         Move(_E.RELEASED, _E.REFUSED, ("close_gates",), None, "its run ended before it was begun"),
         Move(_E.RELEASED, _E.UNKNOWN, ("close_gates",), None, "its run ended after it was begun at the vendor"),
         Move(_E.RELEASED, _E.DOING, ("claim_effect",), EventKind.EFFECT_DOING, "an executor takes it, for one lease"),
