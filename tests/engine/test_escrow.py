@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -107,7 +108,8 @@ def test_what_was_begun_when_its_run_ended_raises_an_alert(
     key = dies(rooms, queue, workspace, run_id, effect)
     noted = {"effect_id": effect.id, "attempt": 1, "progress": f'{{"begun": "{key}"}}', "lease_s": 30.0}
     rooms.store.move(workspace, "note_effect", **noted)
-    pass_time(run_id, 60, rooms, queue)
+    patient = rooms.settings.model_copy(update={"step_retry_base_s": 60.0, "step_retry_floor_s": 60.0})
+    pass_time(run_id, 60, replace(rooms, settings=patient), queue)
     assert the_effect(rooms, workspace, run_id).status == "released"
 
     cancel_run(Ask(workspace, run_id, "ada"), rooms)
