@@ -187,7 +187,7 @@ def show_caps(caps: Sequence[JsonObject]) -> None:
             money(cap["cap_usd"]),
             money(cap["used_usd"]) if cap["scope_id"] else "",
             money(str(max(Decimal(0), Decimal(cap["cap_usd"]) - Decimal(cap["used_usd"])))) if cap["scope_id"] else "",
-            money(cap["spent_usd"]) if cap["spent_usd"] is not None else "",
+            money(cap["spent_usd"]),
             cap["set_by"],
         )
         for cap in caps

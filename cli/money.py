@@ -81,10 +81,7 @@ def show_ad_spend(campaigns: list[JsonObject]) -> None:
             plain(one["name"]),
             one["status"],
             day["day"],
-            *(
-                money(day[name]) if day[name] is not None else ""
-                for name in ("reserved_usd", "seen_usd", "settled_usd")
-            ),
+            *(money(day[name]) for name in ("reserved_usd", "seen_usd", "settled_usd")),
         )
         for one in campaigns
         for day in one["days"]

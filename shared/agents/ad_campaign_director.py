@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Annotated
@@ -10,12 +11,12 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
+from shared.agents.ad_films import FilmInput, MadeFilms, PlannedFilm, made_films
 from shared.agents.ad_texts import AdWords, PlannedAd, ad_source, judged_ads, planned_ads
 from shared.agents.asking import ask, system_prompt
 from shared.agents.audit import brand_of
 from shared.agents.base import AgentContext, AgentOutput, AgentResult, BaseAgent
 from shared.agents.campaign import (
-    AuditedInput,
     ProposalShown,
     audit_blocks,
     banned_of,
@@ -27,6 +28,7 @@ from shared.agents.campaign import (
     titled,
 )
 from shared.agents.creatives import Creative, GateEffect, MadeAsset, creatives_of
+from shared.agents.footage import Footage
 from shared.agents.quoting import excerpt
 from shared.agents.records import STORED, Brand, Records
 from shared.agents.scores.ad_plan import (
@@ -56,7 +58,7 @@ NEEDS_PAGE = ("traffic", "conversions")
 MOCK_ADVERTISER = "mock_advertiser"
 
 
-class DirectorInput(AuditedInput):
+class DirectorInput(FilmInput):
     """`ad_budget_usd` is the most that the campaign may spend in all. `published` and `assets` are what the steps
     before it made; `past_cpm_usd` is what 1,000 views cost in past campaigns, if that is known."""
 
@@ -113,18 +115,22 @@ class AdPlan(BaseModel):
 
 
 class DirectorOutput(AgentOutput):
-    """The plan, what it spends, and what is proposed. `reason`: why nothing is."""
+    """The plan, the films that Studio made for it, what it spends, and what is proposed. `reason`: why nothing is."""
 
     status: str
     reason: str | None
     plan: AdPlan
+    films: tuple[PlannedFilm, ...]
+    assets: tuple[Footage, ...]
+    studio_cost_usd: Decimal
     planned_spend_usd: Decimal
     proposed_effects: tuple[ProposalShown, ...]
     summary: str
 
 
 class AdCampaignDirectorAgent(BaseAgent):
-    """Budget, audience and reach in Python; one Sonnet call for rationale and ad texts, and one more if they fail."""
+    """Budget, audience and reach in Python; one Sonnet call for rationale and ad texts, and one more if they fail. As
+    many for the plans of films, where Studio is to make some."""
 
     name = NAME
     Input = DirectorInput
@@ -137,16 +143,24 @@ class AdCampaignDirectorAgent(BaseAgent):
         given = self.parse_input(DirectorInput, ctx.input)
         advertiser_id = advertiser_of(given)
         brand = brand_of(self._records, ctx.workspace_id, given.brand_id or ctx.brand_id)
-        plan = plan_of(given)
+        films = await made_films(ctx, given, brand, creatives_of(given.published, given.assets)[0])
+        plan = plan_of(given, films)
         if not plan.ads:
-            return result_of_all(_nothing(plan, "there is no published post and no video that an ad could show"), [])
+            told = "there is no published post and no video that an ad could show"
+            return _result(_nothing(plan, films, told), films, [])
         words, answers = await worded(given, plan, brand)
         plan = plan.model_copy(update={"ads": judged_ads(plan.ads, words, _source(given, brand), banned_of(brand))})
         plan = plan.model_copy(update={"rationale": words.rationale})
         effects = launches(given, plan, advertiser_id)
         if effects:
-            return result_of_all(_output(plan, offered(ctx, effects), words.summary, None), answers)
-        return result_of_all(_nothing(plan, "no ad text passed the checks"), answers)
+            return _result(_output(plan, films, offered(ctx, effects), words.summary, None), films, answers)
+        return _result(_nothing(plan, films, "no ad text passed the checks"), films, answers)
+
+
+def _result(output: JsonObject, films: MadeFilms, answers: Sequence[ClaudeResult]) -> AgentResult:
+    """The output with what all calls cost, renders among them."""
+    result = result_of_all(output, [*films.answers, *answers])
+    return replace(result, cost_usd=result.cost_usd + films.paid_usd)
 
 
 def advertiser_of(given: DirectorInput) -> str:
@@ -158,9 +172,11 @@ def advertiser_of(given: DirectorInput) -> str:
     return MOCK_ADVERTISER
 
 
-def plan_of(given: DirectorInput) -> AdPlan:
-    """The whole plan but its words."""
+def plan_of(given: DirectorInput, films: MadeFilms | None = None) -> AdPlan:
+    """The whole plan but its words. `films` are shown beside the posts and videos that were there."""
     creatives, missing = creatives_of(given.published, given.assets)
+    if films is not None:
+        creatives, missing = [*creatives, *films.creatives], [*missing, *films.missing]
     budget = budget_of(
         given.ad_budget_usd,
         days=given.ad_days,
@@ -296,15 +312,20 @@ def _ad(ad: PlannedAd, creative: Creative, given: DirectorInput) -> Ad:
     )
 
 
-def _nothing(plan: AdPlan, reason: str) -> JsonObject:
-    return _output(plan, (), f"No campaign is proposed: {reason}.", reason)
+def _nothing(plan: AdPlan, films: MadeFilms, reason: str) -> JsonObject:
+    return _output(plan, films, (), f"No campaign is proposed: {reason}.", reason)
 
 
-def _output(plan: AdPlan, shown: tuple[ProposalShown, ...], summary: str, reason: str | None) -> JsonObject:
+def _output(
+    plan: AdPlan, films: MadeFilms, shown: tuple[ProposalShown, ...], summary: str, reason: str | None
+) -> JsonObject:
     return DirectorOutput(
         status="ok" if reason is None else "not_enough_data",
         reason=reason,
         plan=plan,
+        films=films.planned,
+        assets=films.footage,
+        studio_cost_usd=films.cost_usd,
         planned_spend_usd=sum((one.amount_usd or Decimal(0) for one in shown), Decimal(0)),
         proposed_effects=shown,
         summary=summary,

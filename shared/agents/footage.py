@@ -80,10 +80,14 @@ async def order_footage(
     generations: dict[str, Generation] = {}
     paid = ZERO
     for (place, brief), quote in zip(briefs.items(), quotes, strict=True):
-        order = Order(ctx.workspace_id, ctx.run_id, place)
-        generations[place], cost = await request_generation(brief, order, most_usd=quote.cost_usd)
+        generations[place], cost = await order_one(ctx, place, brief, quote.cost_usd)
         paid += cost
     return generations, paid
+
+
+async def order_one(ctx: AgentContext, place: str, brief: StudioBrief, most_usd: Decimal) -> tuple[Generation, Decimal]:
+    """Orders the render of one place: the generation, and what this attempt paid."""
+    return await request_generation(brief, Order(ctx.workspace_id, ctx.run_id, place), most_usd=most_usd)
 
 
 async def finished_footage(ctx: AgentContext, generations: Mapping[str, Generation], fit: Fit) -> list[Footage]:

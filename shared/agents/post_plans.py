@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Protocol
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
@@ -35,6 +35,19 @@ class PlannedShot(BaseModel):
 
     seconds: int
     picture: Said
+
+
+class FilmPlan(Protocol):
+    """What the film of a post or of an ad is: the picture that it opens with, its shots, and what is heard."""
+
+    @property
+    def hook(self) -> str: ...
+
+    @property
+    def shots(self) -> Sequence[PlannedShot]: ...
+
+    @property
+    def sound(self) -> str: ...
 
 
 class PostDraft(BaseModel):
@@ -105,7 +118,7 @@ def _checked(place: str, draft: PostDraft, duration_s: int, source: Json, banned
     problems = [
         *_named("caption", problems_of(caption, most=CAPTION_MOST, source=source, banned_terms=banned_terms)),
         *_named("hashtags", _tag_problems(tags, banned_terms)),
-        *_named("film", _film_problems(draft, duration_s, banned_terms)),
+        *_named("film", film_problems(draft, duration_s, banned_terms)),
     ]
     if units(post.words) > MAX_CAPTION:
         problems.append(f"caption: has {units(post.words)} UTF-16 units with its hashtags; TikTok takes {MAX_CAPTION}")
@@ -143,7 +156,7 @@ def _joined(text: str) -> str:
     return _PARTS.sub("", seen(text).casefold())
 
 
-def _film_problems(draft: PostDraft, duration_s: int, banned_terms: Sequence[str]) -> list[str]:
+def film_problems(draft: FilmPlan, duration_s: int, banned_terms: Sequence[str]) -> list[str]:
     """The shots must fill the film. What is said in it is speech, so the brand's terms hold there too."""
     problems = []
     if not 1 <= len(draft.shots) <= SHOTS_MOST:
@@ -158,7 +171,7 @@ def _film_problems(draft: PostDraft, duration_s: int, banned_terms: Sequence[str
     return [*problems, *(problem for problem in banned if "the brand does not use" in problem)]
 
 
-def brief_of(post: PlannedPost, duration_s: int) -> StudioBrief:
+def brief_of(post: FilmPlan, duration_s: int) -> StudioBrief:
     """What Studio is asked for: pictures and sound, no caption. That logos and text are forbidden, the client adds."""
     at, shots = 0, []
     for number, shot in enumerate(post.shots, start=1):

@@ -21,7 +21,7 @@ from tests.support.queues import HeldQueue
 from tests.support.runs import started, steps_of
 
 GATES = ("approve_listings", "approve_publish", "approve_ad_spend", "approve_outreach")
-FILM = {"assets": [{"sha256": "a" * 64}]}
+FILM: dict[str, Any] = {"assets": [{"sha256": "a" * 64}], "film_variants": 0}
 BRIEF = {
     "handle": "@lakucosmetics",
     "target_type": "own_brand",
@@ -93,7 +93,8 @@ def test_the_definition() -> None:
 
 
 def test_from_brief_to_plan(rooms: Rooms, queue: HeldQueue, workspace: UUID) -> None:
-    """Four approvals, and everything that was shown is done, once; the ads show the post; the plan tells all of it."""
+    """Four approvals, and everything that was shown is done, once; the ads show the post, and a film that Studio made
+    for them; the plan tells all of it."""
     run_id = started(CAMPAIGN_LAUNCH, workspace, rooms, brief=BRIEF).run_id
     queue.deliver_all(rooms)
     seen = [decided(rooms, queue, workspace, "approve", f"gate {place}") for place in range(4)]
@@ -108,10 +109,13 @@ def test_from_brief_to_plan(rooms: Rooms, queue: HeldQueue, workspace: UUID) -> 
     assert kinds == {"update_listing": 2, "publish_video": 1, "launch_campaign": 1, "send_message": 2}
     (post,) = [effect for effect in effects if effect.kind == "publish_video"]
     (launch,) = seen[2].proposal["effects"]
-    assert {ad["post_id"] for ad in launch["payload"]["ads"]} == {post.receipt["details"]["post_id"]}
+    (film,) = steps["ad_campaign_director"]["output_jsonb"]["assets"]
+    shown = {ad["post_id"] or ad["asset"]["sha256"] for ad in launch["payload"]["ads"]}
+    assert shown == {post.receipt["details"]["post_id"], film["sha256"]}
     report = run["report_md"]
     assert "| Approve ad spend | approved | mia | gate 2 |" in report
     assert report.count("| done |") == 6
+    assert "| renders by Studio | $1.00 |" in report
     assert "| what ads may spend: a bound, not what they spent | $300.00 |" in report
     assert "numbers above occur in the request or in the steps' outputs" in report
 
@@ -119,7 +123,7 @@ def test_from_brief_to_plan(rooms: Rooms, queue: HeldQueue, workspace: UUID) -> 
 @pytest.mark.parametrize("place", range(4), ids=GATES)
 def test_a_rejection_stops_what_stands_behind_it(place: int, rooms: Rooms, queue: HeldQueue, workspace: UUID) -> None:
     """Whatever gate says no: what stands before it was done, nothing of its own is, and nothing behind it runs."""
-    run_id = started(DEFINITIONS[place], workspace, rooms, brief=BRIEF).run_id
+    run_id = started(DEFINITIONS[place], workspace, rooms, brief={**BRIEF, "film_variants": 1}).run_id
     queue.deliver_all(rooms)
     for _ in range(place):
         decided(rooms, queue, workspace, "approve")

@@ -94,4 +94,5 @@ def handed_on(handle: str = "lakucosmetics", published: Sequence[dict[str, Any]]
         "audience": mapped["audience"],
         "published": list(published),
         "ad_budget_usd": "300",
+        "film_variants": 0,
     }

@@ -14,7 +14,13 @@ from shared.llm.lint import problems_of
 from shared.llm.prompt import UNTRUSTED_NOTE
 
 LAKU = Brand(name="Laku", voice="Warm, exact.", guidelines="No slang.", banned_terms=("anti-ageing", "flawless"))
-NAMES = [*sorted(AGENT_REGISTRY), "listing_optimizer.summary", "synthesis", "synthesis.campaign_launch"]
+NAMES = [
+    *sorted(AGENT_REGISTRY),
+    "ad_campaign_director.films",
+    "listing_optimizer.summary",
+    "synthesis",
+    "synthesis.campaign_launch",
+]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -9,6 +9,13 @@ from shared.agents.spec import AgentSpec, FieldType, HumanTouchpoint, Pattern
 
 RENDER = HumanTouchpoint(at="Studio", decision="Whether the rendered asset is good enough to go on with.")
 ASSETS = field("assets", FieldType.LIST, "Per asset: Studio's id, state, cost, and the file.")
+FIT = field(
+    "fit",
+    FieldType.ENUM,
+    "How a picture that is not 9:16 fills the frame: on a blurred copy of itself, or cropped.",
+    default="blur",
+    choices=("blur", "crop"),
+)
 COST = field("studio_cost_usd", FieldType.MONEY_USD, "What Studio's generation cost, charged before it began.")
 
 CONTENT_PRODUCER = AgentSpec(
@@ -27,13 +34,7 @@ CONTENT_PRODUCER = AgentSpec(
     options=(
         field("posts", FieldType.INTEGER, "How many posts to make.", default=1, unit="posts"),
         field("duration_s", FieldType.INTEGER, "Length of each video.", default=15, unit="seconds"),
-        field(
-            "fit",
-            FieldType.ENUM,
-            "How a picture that is not 9:16 fills the frame: on a blurred copy of itself, or cropped.",
-            default="blur",
-            choices=("blur", "crop"),
-        ),
+        FIT,
         field(
             "privacy_level",
             FieldType.ENUM,
@@ -144,6 +145,16 @@ AD_CAMPAIGN_DIRECTOR = AgentSpec(
             "campaigns", FieldType.INTEGER, "Campaigns, each for one segment; 1: for all.", default=1, unit="campaigns"
         ),
         field("creative_variants", FieldType.INTEGER, "Texts for each creative.", default=3, unit="texts"),
+        field(
+            "film_variants",
+            FieldType.INTEGER,
+            "Different films to show; Studio makes what posts and videos are short of. 0: it is not asked.",
+            default=2,
+            unit="films",
+        ),
+        field("duration_s", FieldType.INTEGER, "Length of each film that Studio makes.", default=15, unit="seconds"),
+        FIT,
+        field("max_films_usd", FieldType.MONEY_USD, "What these films may cost at most.", default=Decimal(10)),
     ),
     outputs=(
         field("status", FieldType.ENUM, "Whether a plan can be proposed.", choices=("ok", "not_enough_data")),
@@ -151,11 +162,17 @@ AD_CAMPAIGN_DIRECTOR = AgentSpec(
         field(
             "plan", FieldType.OBJECT, "Objective, audience, budget split, reach, schedule, creatives, ads, stop rules."
         ),
+        field("films", FieldType.LIST, "Per film that Studio was to make: hook, shots, sound, problems."),
+        field("assets", FieldType.LIST, "Per render: Studio's id, who decided what, its cost, and the upright file."),
+        field("studio_cost_usd", FieldType.MONEY_USD, "What the renders cost; the price was known before each order."),
         field("planned_spend_usd", FieldType.MONEY_USD, "The most that the proposed campaigns can spend in all."),
         effects("The campaigns to launch, with what each may spend."),
         SUMMARY,
     ),
-    human_touchpoints=(HumanTouchpoint(at="Gate: ad spend", decision="Whether the money is spent as planned."),),
+    human_touchpoints=(
+        RENDER,
+        HumanTouchpoint(at="Gate: ad spend", decision="Whether the money is spent as planned."),
+    ),
     workflows=("campaign_launch",),
     proposes=("launch_campaign",),
 )
