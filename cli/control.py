@@ -204,8 +204,13 @@ def redrive(
             if only_estimate:
                 print_json(told) if as_json else _show_estimate(told)
                 return
+            if many and not told["runs"]:
+                _follow_all(api, {"redriven": [], "refused": []}, as_json)
+                return
             _show_estimate(told, err=as_json)
             click.confirm("redrive?", abort=True, err=True)
+            if many:  # what has failed meanwhile was not asked about
+                which = {**which, "run_ids": [one["workflow_run_id"] for one in told["runs"]]}
         done = api.post(f"{path}/redrive", which)
         _follow(api, done, as_json) if run_id is not None else _follow_all(api, done, as_json)
 

@@ -38,7 +38,7 @@ def show_runs(runs: Sequence[JsonObject], status: str | None = None) -> None:
             run["id"],
             run["workflow_slug"],
             f"@{run['brief_jsonb'].get('handle', '')}",
-            run["status"],
+            run["status"] + (", paused" if run["status"] == "running" and run["paused_at"] else ""),
             "" if run["priority"] == Priority.NORMAL else run["priority"],
             f"{run['steps_total'] - run['steps_open']}/{run['steps_total']}",
             money(run["total_cost_usd"]),

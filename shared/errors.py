@@ -166,9 +166,28 @@ class AgentError(TerminalError):
 
     def __init__(self, message: str, *, cause: BaseException | None = None, retryable: bool = False) -> None:
         super().__init__(message)
+        cause = None if cause is None else telling_cause(cause)
         self.reason = cause.code if isinstance(cause, EngineError) else self.code
         self.retryable = retryable or isinstance(cause, TransientError)
         self.retry_after_s = cause.retry_after_s if isinstance(cause, TransientError) else None
+
+
+def telling_cause(cause: BaseException) -> BaseException:
+    """The error itself. Of a group of them (`asyncio.TaskGroup`) the one that decides: what cannot pass before what
+    may, and of those the one that asks for the longest pause."""
+    if not isinstance(cause, BaseExceptionGroup):
+        return cause
+    found = [telling_cause(one) for one in cause.exceptions]
+    lasting = [one for one in found if not isinstance(one, TransientError)]
+    passing = [one for one in found if isinstance(one, TransientError)]
+    return lasting[0] if lasting else max(passing, key=lambda one: one.retry_after_s or 0.0)
+
+
+class DefinitionUnknownError(TerminalError):
+    """A run was started with a definition that this version of the engine does not know: an agent that it has not, or a
+    field. Another version does; what is redriven there costs nothing twice."""
+
+    code = "definition_unknown"
 
 
 class InputUnresolvedError(TerminalError):
@@ -355,6 +374,7 @@ def retryable_classes() -> frozenset[str]:
         *(TerminalError, TransientError, StepTimedOutError, LostTooOftenError, RunCancelledError, FenceLostError),
         *(SuspendedError, BudgetReachedError, EffectUnknownError, EffectPendingError, ItemsFailedError),
         *(YieldedError, StoreBusyError),
+        DefinitionUnknownError,
     )
     known = _classes(TerminalError) | _classes(TransientError) | {InvalidInputError.code, NotFoundError.code}
     return frozenset(known - {kind.code for kind in settled})

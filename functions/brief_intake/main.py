@@ -39,6 +39,7 @@ from shared.web.requests import (
     Redrive,
     RedriveEstimate,
     Restart,
+    RunsToRedrive,
     RunWait,
 )
 from shared.workflows.check import check_definition
@@ -240,7 +241,10 @@ def redrive_estimate(call: Call) -> Answer:
 
 
 def _failed(call: Call, asked: FailedRuns) -> list[UUID]:
-    return repeating.runs_to_redrive(call.workspace_id, asked.workflow_slug, asked.error_class, asked.limit, call.rooms)
+    among = asked.run_ids if isinstance(asked, RunsToRedrive) else None
+    return repeating.runs_to_redrive(
+        call.workspace_id, asked.workflow_slug, asked.error_class, asked.limit, call.rooms, among=among
+    )
 
 
 @door.route("GET", "/api/dashboard/workflows/redrive-estimate", caller=from_user, query=FailedRuns)
@@ -249,7 +253,7 @@ def redrives_estimate(call: Call) -> Answer:
     return Answer(repeating.estimate_redrives(call.workspace_id, _failed(call, call.query), call.rooms))
 
 
-@door.route("POST", "/api/dashboard/workflows/redrive", caller=from_user, body=FailedRuns)
+@door.route("POST", "/api/dashboard/workflows/redrive", caller=from_user, body=RunsToRedrive)
 def redrives(call: Call) -> Answer:
     """Each failed run once: those that were redriven already are passed over."""
     return Answer(repeating.redrive_runs(_failed(call, call.body), _caller(call), call.rooms), status=202)

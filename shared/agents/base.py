@@ -27,6 +27,7 @@ from shared.errors import (
     OutputInvalidError,
     RunCancelledError,
     SuspendedError,
+    telling_cause,
 )
 from shared.trace.context import inside_agent_run
 from shared.trace.journal import Journal, close_journal, open_journal, propose, wait_for
@@ -138,7 +139,8 @@ class BaseAgent(ABC):
             if (passing := _passing(cause)) is not None:
                 raise passing from cause
             log.close(agent_run_id, self.name, ctx, _failed(started))
-            raise AgentError(f"{self.name}: {type(cause).__name__}: {cause}", cause=cause) from cause
+            wrong = telling_cause(cause)
+            raise AgentError(f"{self.name}: {type(wrong).__name__}: {wrong}", cause=wrong) from cause
         finally:
             close_journal(agent_run_id)
         log.close(agent_run_id, self.name, ctx, _succeeded(started, result))

@@ -6,11 +6,13 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from shared.core.canonical import JsonObject, digest_of
 from shared.core.conditions import Join
 from shared.core.prompts import MOST_CHANGES, CallKey, PromptChange
+from shared.core.wording import problems_of
+from shared.errors import InvalidDefinitionError
 
 APPROVAL_NODE = "approval_gate"
 SYNTHESIS_NODE = "synthesis"
@@ -110,7 +112,13 @@ class WorkflowDef(BaseModel):
 
     @classmethod
     def from_dag_jsonb(cls, stored: JsonObject) -> WorkflowDef:
-        return cls.model_validate(stored)
+        """Raises `InvalidDefinitionError` for one that this version does not know: a newer one may have stored it."""
+        try:
+            return cls.model_validate(stored)
+        except ValidationError as wrong:
+            path, told = problems_of(wrong)[0]
+            problem = f"{told}; it was stored by another version of the engine"
+            raise InvalidDefinitionError(None, path or "definition", problem) from wrong
 
     @property
     def has_step_caps(self) -> bool:

@@ -9,11 +9,12 @@ from typing import Any
 from uuid import UUID
 
 from shared.core.canonical import JsonObject
-from shared.core.definitions import APPROVAL_NODE, WORKFLOW_NODE, RetryPolicy
+from shared.core.definitions import APPROVAL_NODE, WORKFLOW_NODE
 from shared.core.ids import new_id
 from shared.engine.admission import as_array
-from shared.engine.attempt import ENGINES_OWN, Attempt
+from shared.engine.attempt import Attempt
 from shared.engine.items import is_whole
+from shared.engine.known import retry_of
 from shared.engine.rooms import Rooms
 from shared.engine.step_input import Ready
 from shared.store.documents import as_jsonb
@@ -47,7 +48,7 @@ class Claim:
             agent_run_id=self.agent_run_id,
             is_inside=step.is_inside,
             on_failure=step.definition.get("on_failure", "fail"),
-            retry=RetryPolicy(**step.definition["retry"]) if "retry" in step.definition else ENGINES_OWN,
+            retry=retry_of(step),
             started=time.monotonic(),
         )
 

@@ -10,7 +10,7 @@ from shared.core.canonical import JsonObject
 from shared.core.status import RunStatus
 from shared.engine.attempt import Attempt
 from shared.engine.lift_pause import Lifted, lift_pause
-from shared.engine.parents import parent_moves, wake_parent
+from shared.engine.parents import orphan_moves, parent_moves, wake_parent
 from shared.engine.read_run import no_run, shown
 from shared.engine.rooms import Rooms
 from shared.engine.settle_step import cancel_attempt
@@ -48,6 +48,7 @@ def end_run(ask: Ask, rooms: Rooms) -> None:
         ("lock_run", {"run_id": ask.run_id}),
         ("cancel_run", values),
         ("close_gates", {"run_id": ask.run_id}),
+        *orphan_moves(ask.run_id, rooms),
         *parent_moves(ask.run_id, rooms),
     ]
     _, rows, *_, woken = rooms.store.move_all(ask.workspace_id, moves)
@@ -60,7 +61,7 @@ def end_run(ask: Ask, rooms: Rooms) -> None:
 
 def end_orphans(workspace_id: UUID, run_id: UUID, rooms: Rooms) -> None:
     """Cancels the runs inside of this one that nobody waits for any more. If this is lost, each of them finds out for
-    itself before its next step."""
+    itself: a step of it was woken for that (`wake_orphans`)."""
     for run in rooms.store.move(workspace_id, "orphaned_runs", run_id=run_id):
         end_run(Ask(workspace_id, run.id, ENGINE, NOBODY_WAITS), rooms)
 

@@ -19,6 +19,11 @@ def parent_moves(run_id: UUID, rooms: Rooms) -> list[Step]:
     ]
 
 
+def orphan_moves(run_id: UUID, rooms: Rooms) -> list[Step]:
+    """Sent behind what ends a step: the runs that it had waited for are not forgotten, whoever dies now."""
+    return [("wake_orphans", {"run_id": run_id, "grace_s": rooms.settings.sweep_grace_s})]
+
+
 def wake_parent(workspace_id: UUID, woken: Sequence[Any], rooms: Rooms) -> None:
     """After the commit: makes the task of the step that the move has woken."""
     wake_steps(rooms, [WakeUp(workspace_id, row.run_id, row.id, row.attempt, reason="sub_run") for row in woken])

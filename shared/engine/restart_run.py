@@ -5,7 +5,7 @@ What comes before is taken over with its outputs and costs nothing. The old run 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -31,6 +31,7 @@ from shared.engine.rooms import Rooms
 from shared.engine.start_run import RunRequest, StartedRun, start_run
 from shared.engine.take_brief import Caller, check_subject, inner_ones
 from shared.errors import ConflictError, InvalidInputError
+from shared.store.documents import as_jsonb
 from shared.workflows.check import OWN_FIELDS, check_brief, parse_definition
 
 MOST_REDRIVEN = 100  # runs by one request
@@ -118,13 +119,22 @@ def _merged(options: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str,
 
 
 def runs_to_redrive(
-    workspace_id: UUID, slug: str | None, error_class: str | None, limit: int, rooms: Rooms
+    workspace_id: UUID,
+    slug: str | None,
+    error_class: str | None,
+    limit: int,
+    rooms: Rooms,
+    *,
+    among: Sequence[UUID] | None = None,
 ) -> list[UUID]:
-    """Failed runs that nobody has restarted or redriven yet, newest first."""
-    rows = rooms.store.move(
-        workspace_id, "runs_to_redrive", workflow_slug=slug, error_class=error_class, limit=min(limit, MOST_REDRIVEN)
-    )
-    return [row.id for row in rows]
+    """Failed runs that nobody has restarted or redriven yet, newest first; only those `among` the ones given."""
+    values = {
+        "workflow_slug": slug,
+        "error_class": error_class,
+        "run_ids": None if among is None else as_jsonb([str(run_id) for run_id in among]),
+        "limit": min(limit, MOST_REDRIVEN),
+    }
+    return [row.id for row in rooms.store.move(workspace_id, "runs_to_redrive", **values)]
 
 
 def estimate_redrives(workspace_id: UUID, run_ids: list[UUID], rooms: Rooms) -> JsonObject:

@@ -20,10 +20,10 @@ from shared.engine.rooms import Rooms
 from shared.engine.step_log import StepLog
 from shared.engine.times import Times
 from shared.errors import (
+    DefinitionUnknownError,
     EngineError,
     OutOfTimeError,
     RunCancelledError,
-    TerminalError,
     YieldedError,
 )
 from shared.trace.journal import Journal
@@ -127,7 +127,7 @@ def agent_named(name: str) -> BaseAgent:
     if name == SYNTHESIS_NODE:
         return SynthesisAgent()
     if name not in AGENT_REGISTRY:
-        raise TerminalError(f"unknown agent: {name}")
+        raise DefinitionUnknownError(f"unknown agent: {name}")
     return AGENT_REGISTRY[name]()
 
 

@@ -23,7 +23,7 @@ from shared.engine.claim_steps import Claim, claim_move
 from shared.engine.leave_step import leave_step
 from shared.engine.load_steps import load_move
 from shared.engine.money import ask_for_money
-from shared.engine.parents import parent_moves, wake_parent
+from shared.engine.parents import orphan_moves, parent_moves, wake_parent
 from shared.engine.relay import WakeUp, wake_steps
 from shared.engine.retries import class_of, counts, may_try_again, retry_delay_s
 from shared.engine.rooms import Rooms
@@ -226,6 +226,7 @@ def _tries(attempt: Attempt, wrong: EngineError) -> int:
 
 def _fail(attempt: Attempt, wrong: EngineError, end: AgentRunEnd | None, rooms: Rooms) -> Ended:
     failure, closing = _failure(attempt, wrong, end, rooms.settings), _left_open(attempt)
+    closing += orphan_moves(attempt.run_id, rooms)
     closing += parent_moves(attempt.run_id, rooms) if attempt.is_inside else []
     if attempt.on_failure == "fail":
         moves: list[Step] = [("lock_run", {"run_id": attempt.run_id}), ("fail_step", failure), *closing]

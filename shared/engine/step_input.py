@@ -13,6 +13,7 @@ from shared.core.definitions import APPROVAL_NODE, SENTINELS
 from shared.core.inputs import BRIEF, ITEM, BadPathError, resolve_inputs, resolved_value
 from shared.core.status import StepStatus
 from shared.engine.items import MOST_ITEMS, is_whole
+from shared.engine.known import check_known
 from shared.errors import EngineError, InputUnresolvedError, LostTooOftenError, TerminalError
 
 SHOWN = ("agent_name", "label", "status", "output")
@@ -32,6 +33,7 @@ def decided(step: Any, max_lost_attempts: int) -> Ready | Skip:
     if lost > max_lost_attempts:
         return Ready({}, LostTooOftenError(f"{lost} executors died doing this step; it is not tried again"))
     try:
+        check_known(step)
         skip = _skip(step) if step.attempt == 0 else None
         return skip or Ready(_input_of(step))
     except TerminalError as wrong:

@@ -22,7 +22,7 @@ from shared.engine.start_run import Fork, Parent, RunRequest, starting
 from shared.engine.take_brief import DEEPEST_RUN, Caller, check_subject, definition_of
 from shared.engine.times import Times
 from shared.errors import EngineError, RunCancelledError, SubWorkflowFailedError
-from shared.providers.handles import handle_or_none
+from shared.providers.handles import handle_or_none, normal_handle
 from shared.store.session import Step
 from shared.workflows.check import OWN_FIELDS, check_brief
 
@@ -129,6 +129,8 @@ def _request(attempt: Attempt, step: Any, given: JsonObject, key: str, rooms: Ro
         raise SubWorkflowFailedError(f"{slug} was not run: runs go {DEEPEST_RUN} deep inside of each other, at most")
     definition = definition_of(slug, attempt.workspace_id, rooms, field="workflow")
     own = {*step.definition["input_map"], *step.definition["options"]}
+    if isinstance(given.get("handle"), str):
+        given = {**given, "handle": normal_handle(given["handle"])}  # in its one spelling, as in every other brief
     check_brief(definition, given, own - OWN_FIELDS)
     check_subject(given, Caller(attempt.workspace_id, outer.created_by), rooms)
     return RunRequest(

@@ -237,6 +237,12 @@ class FailedRuns(Request):
     limit: Annotated[int, Field(ge=1, le=100)] = 50
 
 
+class RunsToRedrive(FailedRuns):
+    """`POST …/workflows/redrive`: those, or of those no others than `run_ids`, whose cost was estimated before."""
+
+    run_ids: Annotated[tuple[UUID, ...], Field(min_length=1, max_length=100)] | None = None
+
+
 class StepWakeUp(Request):
     """`POST /tasks/step`: what the queue brings."""
 

@@ -159,6 +159,23 @@ def test_failed_runs_are_redriven_by_filter(person: Person) -> None:
     assert told(person.post(f"{WORKFLOWS}/redrive", {**asked, "error_class": "model_busy"}))["redriven"] == []
 
 
+def test_only_what_was_estimated_is_redriven(person: Person) -> None:
+    """A run that failed after the estimate is left; a run that did not fail is none of them."""
+    person.post(WORKFLOWS, BROKEN)
+    first = person.ended_run("broken")
+    estimate = told(person.get(f"{WORKFLOWS}/redrive-estimate?workflow_slug=broken"))
+    later, well = person.ended_run("broken"), short_run(person)
+    run_ids = [one["workflow_run_id"] for one in estimate["runs"]]
+
+    done = told(person.post(f"{WORKFLOWS}/redrive", {"run_ids": [*run_ids, well]}))
+
+    assert run_ids == [first]
+    assert [one["run_id"] for one in done["redriven"]] == [first]
+    left = told(person.get(f"{WORKFLOWS}/redrive-estimate"))["runs"]
+    assert [one["workflow_run_id"] for one in left] == [later]
+    assert refusal(person.post(f"{WORKFLOWS}/redrive", {"run_ids": []}), 422)["field"] == "run_ids"
+
+
 def test_a_run_is_restarted_for_what_it_still_costs(person: Person) -> None:
     """From the synthesis on, every call answers from the journal: estimated at nothing, and costing nothing."""
     run_id = person.ended_run()

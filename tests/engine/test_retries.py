@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import pytest
 
+from shared.agents.base import AgentContext, AgentResult, BaseAgent
+from shared.agents.registry import AGENT_REGISTRY
 from shared.core.definitions import RetryPolicy
 from shared.engine.read_run import read_agent_runs, read_run
 from shared.engine.rooms import Rooms
 from shared.engine.work_steps import StepOutcome
-from shared.errors import InvalidDefinitionError, StoreBusyError
+from shared.errors import InvalidDefinitionError, ModelBusyError, ProviderDownError, StoreBusyError
 from shared.store.session import Step, Store
 from shared.store.wire import Row
 from shared.workflows.check import check_definition
+from tests.support.agents import Anything
 from tests.support.queues import HeldQueue, Outcome
 from tests.support.runs import events_of, started, step, steps_of, workflow
 from tests.support.stopping import Point, calling_agent
@@ -183,3 +188,53 @@ def test_a_step_in_time_is_not_disturbed(point: Point, rooms: Rooms, queue: Held
 
     assert outcomes_of(queue, rooms) == ["succeeded"]
     assert steps_of(run.run_id, workspace, rooms)["s"]["failures"] == 0
+
+
+class GroupingAgent(BaseAgent):
+    """Makes its calls in a task group: what each of them raises comes in a group of errors."""
+
+    name = "grouping"
+    Input = Anything
+    Output = Anything
+
+    async def _execute(self, ctx: AgentContext) -> AgentResult:
+        faults: dict[str, Exception] = {
+            "busy": ModelBusyError("busy", retry_after_s=7),
+            "away": ProviderDownError("away", retry_after_s=9),
+            "broken": ValueError("broken"),
+        }
+
+        async def one(name: str) -> None:
+            raise faults[name]
+
+        async with asyncio.TaskGroup() as group, asyncio.TaskGroup() as inner:
+            for name in ctx.input["faults"]:
+                (group if name == "busy" else inner).create_task(one(name))
+        return AgentResult(output={})
+
+
+@pytest.mark.parametrize(
+    ("faults", "status", "error_class"),
+    [
+        (["busy"], "queued", "model_busy"),
+        (["busy", "away"], "queued", "provider_down"),
+        (["broken", "away"], "failed", "agent_failed"),
+    ],
+)
+def test_what_comes_in_a_group_is_looked_into(
+    rooms: Rooms, queue: HeldQueue, workspace: UUID, faults: list[str], status: str, error_class: str
+) -> None:
+    """What may pass is tried again, after the longest pause that was asked for; what cannot pass decides."""
+    AGENT_REGISTRY["grouping"] = GroupingAgent
+    try:
+        run = started(workflow(step("s", agent="grouping", options={"faults": faults})), workspace, rooms)
+        queue.deliver(queue.held.pop(0), rooms)
+    finally:
+        del AGENT_REGISTRY["grouping"]
+
+    found = steps_of(run.run_id, workspace, rooms)["s"]
+    assert (found["status"], found["error_class"]) == (status, error_class)
+    assert "unhandled errors in a TaskGroup" not in found["error_message"]
+    if status == "queued":
+        pause = datetime.fromisoformat(found["not_before"]) - datetime.fromisoformat(found["queued_at"])
+        assert pause.total_seconds() >= (9 if "away" in faults else 7)

@@ -20,9 +20,12 @@ from shared.engine.rooms import Rooms
 from shared.engine.start_run import Parent
 from shared.engine.sweep import sweep
 from shared.engine.take_brief import Caller
+from shared.engine.waiting import receive_signal
 from shared.engine.work_steps import StepOutcome
 from shared.errors import InvalidDefinitionError, StoreBusyError
+from tests.support.ageing import pass_time
 from tests.support.dying import DyingStore
+from tests.support.escrow import registered_effects
 from tests.support.inner import ended, inner_of, runs, stored
 from tests.support.queues import HeldQueue
 from tests.support.runs import started, step, steps_of, workflow
@@ -124,6 +127,17 @@ def test_what_cannot_be_started_fails_the_step(
     assert inner_of(run.run_id, workspace, rooms) == []
 
 
+def test_an_inner_brief_is_spelled_as_any_other(rooms: Rooms, queue: HeldQueue, workspace: UUID) -> None:
+    """The account that a step is given, in its one spelling."""
+    stored(workspace, rooms, workflow(step("a"), slug="inner"))
+    run = started(workflow(runs(options={"handle": "@Nova.Beauty"})), workspace, rooms)
+
+    queue.deliver_all(rooms)
+
+    (inner,) = inner_of(run.run_id, workspace, rooms)
+    assert read_run(workspace, inner, rooms)["brief_jsonb"]["handle"] == "nova.beauty"
+
+
 def test_a_cancel_reaches_the_inner_run(rooms: Rooms, queue: HeldQueue, workspace: UUID) -> None:
     """Two deep: all of them end."""
     stored(workspace, rooms, INNER, workflow(runs(), slug="middle"))
@@ -166,6 +180,31 @@ def test_an_orphan_finds_out_for_itself(rooms: Rooms, queue: HeldQueue, workspac
     assert queue.deliver(queue.held.pop(0), rooms) == StepOutcome.CANCELLED
 
     assert ended(inner, workspace, rooms)["status"] == "cancelled"
+
+
+@pytest.mark.parametrize("how", ["cancel", "failure"])
+def test_an_orphan_that_waits_finds_out_too(rooms: Rooms, queue: HeldQueue, workspace: UUID, how: str) -> None:
+    """The process died before it ended the inner run, which stands at a gate and has no wake-up of its own: the sweep
+    comes to it, and the gate is closed."""
+    stored(workspace, rooms, workflow(step("a"), step("ask", "a", agent="approval_gate"), slug="inner"))
+    bad = step("bad", "wait", agent="picky", input_map={"name": "wait.output.sent"})
+    with registered_effects():
+        wait = step("wait", agent="patient", options={"key": "go"})
+        run = started(workflow(runs(), wait, bad), workspace, rooms)
+        queue.deliver_all(rooms)
+        (inner,) = inner_of(run.run_id, workspace, rooms)
+        assert len(gates_of(inner, workspace, rooms)) == 1
+        dying = replace(rooms, store=DyingStore(rooms.store, "orphaned_runs", after=0))
+        if how == "failure":
+            receive_signal(workspace, "go", "bad", "t", rooms)
+        with pytest.raises(StoreBusyError):
+            cancel_run(Ask(workspace, run.run_id, "ada"), dying) if how == "cancel" else queue.deliver_all(dying)
+        assert read_run(workspace, inner, rooms)["status"] == "running"
+
+        pass_time(inner, 3600, rooms, queue)
+
+    assert ended(inner, workspace, rooms)["status"] == "cancelled"
+    assert gates_of(inner, workspace, rooms) == []
 
 
 def test_a_cancelled_inner_run_fails_the_step(rooms: Rooms, queue: HeldQueue, workspace: UUID) -> None:

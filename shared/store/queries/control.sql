@@ -431,6 +431,7 @@ select r.id, r.workflow_slug, r.error_class
  where r.status = 'failed' and r.parent_run_id is null
    and (:workflow_slug::text is null or r.workflow_slug = :workflow_slug::text)
    and (:error_class::text is null or r.error_class = :error_class::text)
+   and (:run_ids::jsonb is null or r.id in (select value::uuid from jsonb_array_elements_text(:run_ids::jsonb)))
    and not exists (select from tiktok_workflow_runs f
                     where f.workspace_id = r.workspace_id and f.forked_from_run_id = r.id and f.fork_kind <> 'fork')
  order by r.started_at desc limit :limit::int;

@@ -266,6 +266,19 @@ with ended as (
 )
 select workflow_run_id as run_id, id, attempt from step;
 
+-- name: wake_orphans
+-- Sent with what ends a step or a run: of each run inside of it that nobody waits for any more one step is woken, however
+-- it waits, and finds that out. Should the process die before it ends those runs itself, the sweep does it.
+insert into tiktok_wake_ups as w (workspace_id, step_id, workflow_run_id, wake_at, state)
+select distinct on (r.id) s.workspace_id, s.id, r.id, now() + make_interval(secs => :grace_s::float8), 'timed'
+  from tiktok_workflow_runs r
+  join tiktok_workflow_steps p on p.workspace_id = r.workspace_id and p.id = r.parent_step_id
+  join tiktok_workflow_steps s on s.workspace_id = r.workspace_id and s.workflow_run_id = r.id
+ where r.parent_run_id = :run_id::uuid and r.status = 'running' and r.cancel_requested_at is null
+   and p.completed_at is not null and s.completed_at is null
+ order by r.id, s.idx
+on conflict (workspace_id, step_id) do update set wake_at = least(w.wake_at, excluded.wake_at), state = 'timed';
+
 -- name: orphaned_runs
 -- Runs inside of this one that go on although the steps that waited for them have ended.
 select r.id from tiktok_workflow_runs r
