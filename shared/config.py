@@ -99,6 +99,18 @@ class Settings(BaseModel):
     cloud_tasks_emulator_host: str | None = Field(None, description="host:port of a local Cloud Tasks server")
     executor_url: str = Field("http://127.0.0.1:8080", description="Where the queue finds the step executor")
 
+    # The mirror (Firestore) and the audit (Pub/Sub). Each is off until it is said where it is.
+    firestore_project: str | None = Field(None, description="Where the mirror is; none, and no emulator: no mirror")
+    firestore_database: str = "(default)"
+    firestore_emulator_host: str | None = Field(None, description="host:port of a Firestore emulator")
+    pubsub_project: str | None = Field(None, description="Where the audit goes; none, and no emulator: no audit")
+    pubsub_emulator_host: str | None = Field(None, description="host:port of a Pub/Sub emulator")
+    audit_topic: str = Field("audit-event", pattern=r"^[A-Za-z][A-Za-z0-9._~%+-]{2,254}$")
+    relay_window_s: float = Field(1.0, ge=0.01, le=60, description="One run is told of once in this time, at most")
+    relay_lease_s: float = Field(30.0, ge=0.2, le=600, description="A drain that says nothing for so long is dead")
+    relay_within_s: float = Field(20.0, ge=0.1, le=600, description="How long one drain goes on with further events")
+    relay_batch: int = Field(100, ge=1, le=1000, description="Events that are published together")
+
     # Tokens. The same checks run everywhere; locally only the addresses of the keys differ.
     user_token_audience: str = Field("tiktok-army-local", description="The Firebase project id")
     user_token_issuer: str = "https://securetoken.google.com/tiktok-army-local"
@@ -161,6 +173,22 @@ class Settings(BaseModel):
     @property
     def schedule_audience(self) -> str:
         return self.schedule_token_audience or self.executor_url
+
+    @property
+    def is_mirror_on(self) -> bool:
+        return bool(self.firestore_project or self.firestore_emulator_host)
+
+    @property
+    def mirror_project(self) -> str:
+        return self.firestore_project or self.gcp_project
+
+    @property
+    def is_audit_on(self) -> bool:
+        return bool(self.pubsub_project or self.pubsub_emulator_host)
+
+    @property
+    def audit_project(self) -> str:
+        return self.pubsub_project or self.gcp_project
 
     @property
     def assets_folder(self) -> Path:

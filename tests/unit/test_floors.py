@@ -9,8 +9,8 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent.parent
 FLOORS = (
     {"shared.config", "shared.errors"},
-    {"shared.core"},
-    {"shared.store", "shared.queue", "shared.media", "shared.secrets"},
+    {"shared.core", "shared.google_api"},
+    {"shared.store", "shared.queue", "shared.audit", "shared.mirror", "shared.media", "shared.secrets"},
     {"shared.trace"},
     {"shared.llm"},
     {"shared.providers"},
@@ -31,6 +31,12 @@ APART = (
     {"shared.secrets", "shared.store"},
     {"shared.secrets", "shared.queue"},
     {"shared.secrets", "shared.media"},
+    {"shared.core", "shared.google_api"},
+    {"shared.store", "shared.audit"},
+    {"shared.store", "shared.mirror"},
+    {"shared.queue", "shared.audit"},
+    {"shared.queue", "shared.mirror"},
+    {"shared.audit", "shared.mirror"},
     {"functions", "migrations"},
     {"shared.llm", "shared.providers"},
 )

@@ -1,0 +1,1 @@
+"""What the rooms that speak to Google's APIs have in common."""
