@@ -321,6 +321,14 @@ CREATE TABLE public.tiktok_alerts (
 ALTER TABLE ONLY public.tiktok_alerts ALTER COLUMN workspace_id SET (n_distinct=1);
 ALTER TABLE ONLY public.tiktok_alerts FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_alerts OWNER TO army_owner;
+CREATE TABLE public.tiktok_audit_links (
+    workspace_id uuid NOT NULL,
+    subject_id uuid NOT NULL,
+    seq integer NOT NULL,
+    hash text NOT NULL
+);
+ALTER TABLE ONLY public.tiktok_audit_links FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.tiktok_audit_links OWNER TO army_owner;
 CREATE TABLE public.tiktok_brands (
     workspace_id uuid NOT NULL,
     id uuid NOT NULL,
@@ -641,6 +649,33 @@ CREATE TABLE public.tiktok_signals (
 ALTER TABLE ONLY public.tiktok_signals ALTER COLUMN workspace_id SET (n_distinct=1);
 ALTER TABLE ONLY public.tiktok_signals FORCE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_signals OWNER TO army_owner;
+CREATE TABLE public.tiktok_telling_mark (
+    told_to timestamp with time zone NOT NULL
+);
+ALTER TABLE public.tiktok_telling_mark OWNER TO army_owner;
+CREATE TABLE public.tiktok_tellings (
+    workspace_id uuid NOT NULL,
+    subject_id uuid NOT NULL,
+    published_seq integer DEFAULT 0 NOT NULL,
+    mirrored_seq integer DEFAULT 0 NOT NULL,
+    chain_head text,
+    claimed_by uuid,
+    claimed_until timestamp with time zone,
+    claims integer DEFAULT 0 NOT NULL,
+    told_at timestamp with time zone,
+    failures integer DEFAULT 0 NOT NULL,
+    due_at timestamp with time zone,
+    generation integer DEFAULT 0 NOT NULL
+)
+WITH (fillfactor='70');
+ALTER TABLE ONLY public.tiktok_tellings FORCE ROW LEVEL SECURITY;
+ALTER TABLE public.tiktok_tellings OWNER TO army_owner;
+COMMENT ON COLUMN public.tiktok_tellings.published_seq IS 'events up to here are acknowledged by the audit topic';
+COMMENT ON COLUMN public.tiktok_tellings.mirrored_seq IS 'what events up to here changed is in the mirror';
+COMMENT ON COLUMN public.tiktok_tellings.chain_head IS 'hash of the event that published_seq names: the next one carries it';
+COMMENT ON COLUMN public.tiktok_tellings.claimed_by IS 'the drain at work; until claimed_until nobody else tells of this subject';
+COMMENT ON COLUMN public.tiktok_tellings.due_at IS 'when the sweep looks after it: a drain that died or failed, or events that were missed';
+COMMENT ON COLUMN public.tiktok_tellings.generation IS 'part of the name of the sweep''s task, so that asking again is never refused as a duplicate';
 CREATE TABLE public.tiktok_texts (
     workspace_id uuid NOT NULL,
     sha256 text NOT NULL,
@@ -811,6 +846,8 @@ ALTER TABLE ONLY public.tiktok_alerts
     ADD CONSTRAINT tiktok_alerts_pkey PRIMARY KEY (workspace_id, id);
 ALTER TABLE ONLY public.tiktok_alerts
     ADD CONSTRAINT tiktok_alerts_workspace_id_dedupe_key_key UNIQUE (workspace_id, dedupe_key);
+ALTER TABLE ONLY public.tiktok_audit_links
+    ADD CONSTRAINT tiktok_audit_links_pkey PRIMARY KEY (workspace_id, subject_id, seq);
 ALTER TABLE ONLY public.tiktok_brands
     ADD CONSTRAINT tiktok_brands_pkey PRIMARY KEY (workspace_id, id);
 ALTER TABLE ONLY public.tiktok_briefs
@@ -863,6 +900,8 @@ ALTER TABLE ONLY public.tiktok_products
     ADD CONSTRAINT tiktok_products_workspace_id_product_id_key UNIQUE (workspace_id, product_id);
 ALTER TABLE ONLY public.tiktok_signals
     ADD CONSTRAINT tiktok_signals_pkey PRIMARY KEY (workspace_id, wake_key);
+ALTER TABLE ONLY public.tiktok_tellings
+    ADD CONSTRAINT tiktok_tellings_pkey PRIMARY KEY (workspace_id, subject_id);
 ALTER TABLE ONLY public.tiktok_texts
     ADD CONSTRAINT tiktok_texts_pkey PRIMARY KEY (workspace_id, sha256);
 ALTER TABLE ONLY public.tiktok_wake_ups
@@ -893,7 +932,9 @@ CREATE INDEX tiktok_gates_open ON public.tiktok_gates USING btree (workspace_id,
 CREATE INDEX tiktok_ledger_of_brief ON public.tiktok_ledger USING btree (workspace_id, brief_id);
 CREATE INDEX tiktok_ledger_of_day ON public.tiktok_ledger USING btree (workspace_id, day, kind);
 CREATE INDEX tiktok_ledger_of_run ON public.tiktok_ledger USING btree (workspace_id, run_id);
+CREATE INDEX tiktok_outbox_by_time ON public.tiktok_outbox USING brin (created_at) WITH (pages_per_range='32');
 CREATE INDEX tiktok_posts_newest ON public.tiktok_posts USING btree (workspace_id, posted_at DESC);
+CREATE INDEX tiktok_tellings_due ON public.tiktok_tellings USING btree (due_at) WHERE (due_at IS NOT NULL);
 CREATE INDEX tiktok_wake_ups_admitted ON public.tiktok_wake_ups USING btree (workspace_id) WHERE (state = 'admitted'::public.wake_up_state);
 CREATE INDEX tiktok_wake_ups_backlog ON public.tiktok_wake_ups USING btree (workspace_id, priority DESC, wake_at, step_id) WHERE (state = 'backlog'::public.wake_up_state);
 CREATE INDEX tiktok_wake_ups_due ON public.tiktok_wake_ups USING btree (wake_at) WHERE (state <> 'backlog'::public.wake_up_state);
@@ -961,6 +1002,7 @@ CREATE POLICY every_workspace ON public.tiktok_accounts TO army_unscoped USING (
 CREATE POLICY every_workspace ON public.tiktok_agent_runs TO army_unscoped USING (true) WITH CHECK (true);
 CREATE POLICY every_workspace ON public.tiktok_agent_steps TO army_unscoped USING (true) WITH CHECK (true);
 CREATE POLICY every_workspace ON public.tiktok_alerts TO army_unscoped USING (true) WITH CHECK (true);
+CREATE POLICY every_workspace ON public.tiktok_audit_links TO army_unscoped USING (true) WITH CHECK (true);
 CREATE POLICY every_workspace ON public.tiktok_brands TO army_unscoped USING (true) WITH CHECK (true);
 CREATE POLICY every_workspace ON public.tiktok_briefs TO army_unscoped USING (true) WITH CHECK (true);
 CREATE POLICY every_workspace ON public.tiktok_campaigns TO army_unscoped USING (true) WITH CHECK (true);
@@ -977,6 +1019,7 @@ CREATE POLICY every_workspace ON public.tiktok_pauses TO army_unscoped USING (tr
 CREATE POLICY every_workspace ON public.tiktok_posts TO army_unscoped USING (true) WITH CHECK (true);
 CREATE POLICY every_workspace ON public.tiktok_products TO army_unscoped USING (true) WITH CHECK (true);
 CREATE POLICY every_workspace ON public.tiktok_signals TO army_unscoped USING (true) WITH CHECK (true);
+CREATE POLICY every_workspace ON public.tiktok_tellings TO army_unscoped USING (true) WITH CHECK (true);
 CREATE POLICY every_workspace ON public.tiktok_texts TO army_unscoped USING (true) WITH CHECK (true);
 CREATE POLICY every_workspace ON public.tiktok_wake_ups TO army_unscoped USING (true) WITH CHECK (true);
 CREATE POLICY every_workspace ON public.tiktok_workflow_runs TO army_unscoped USING (true) WITH CHECK (true);
@@ -986,6 +1029,7 @@ CREATE POLICY own_workspace ON public.tiktok_accounts TO army_app USING ((worksp
 CREATE POLICY own_workspace ON public.tiktok_agent_runs TO army_app USING ((workspace_id = public.app_workspace_id())) WITH CHECK ((workspace_id = public.app_workspace_id()));
 CREATE POLICY own_workspace ON public.tiktok_agent_steps TO army_app USING ((workspace_id = public.app_workspace_id())) WITH CHECK ((workspace_id = public.app_workspace_id()));
 CREATE POLICY own_workspace ON public.tiktok_alerts TO army_app USING ((workspace_id = public.app_workspace_id())) WITH CHECK ((workspace_id = public.app_workspace_id()));
+CREATE POLICY own_workspace ON public.tiktok_audit_links TO army_app USING ((workspace_id = public.app_workspace_id())) WITH CHECK ((workspace_id = public.app_workspace_id()));
 CREATE POLICY own_workspace ON public.tiktok_brands TO army_app USING ((workspace_id = public.app_workspace_id())) WITH CHECK ((workspace_id = public.app_workspace_id()));
 CREATE POLICY own_workspace ON public.tiktok_briefs TO army_app USING ((workspace_id = public.app_workspace_id())) WITH CHECK ((workspace_id = public.app_workspace_id()));
 CREATE POLICY own_workspace ON public.tiktok_campaigns TO army_app USING ((workspace_id = public.app_workspace_id())) WITH CHECK ((workspace_id = public.app_workspace_id()));
@@ -1002,6 +1046,7 @@ CREATE POLICY own_workspace ON public.tiktok_pauses TO army_app USING ((workspac
 CREATE POLICY own_workspace ON public.tiktok_posts TO army_app USING ((workspace_id = public.app_workspace_id())) WITH CHECK ((workspace_id = public.app_workspace_id()));
 CREATE POLICY own_workspace ON public.tiktok_products TO army_app USING ((workspace_id = public.app_workspace_id())) WITH CHECK ((workspace_id = public.app_workspace_id()));
 CREATE POLICY own_workspace ON public.tiktok_signals TO army_app USING ((workspace_id = public.app_workspace_id())) WITH CHECK ((workspace_id = public.app_workspace_id()));
+CREATE POLICY own_workspace ON public.tiktok_tellings TO army_app USING ((workspace_id = public.app_workspace_id())) WITH CHECK ((workspace_id = public.app_workspace_id()));
 CREATE POLICY own_workspace ON public.tiktok_texts TO army_app USING ((workspace_id = public.app_workspace_id())) WITH CHECK ((workspace_id = public.app_workspace_id()));
 CREATE POLICY own_workspace ON public.tiktok_wake_ups TO army_app USING ((workspace_id = public.app_workspace_id())) WITH CHECK ((workspace_id = public.app_workspace_id()));
 CREATE POLICY own_workspace ON public.tiktok_workflow_runs TO army_app USING ((workspace_id = public.app_workspace_id())) WITH CHECK ((workspace_id = public.app_workspace_id()));
@@ -1011,6 +1056,7 @@ ALTER TABLE public.tiktok_accounts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_agent_runs ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_agent_steps ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_alerts ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.tiktok_audit_links ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_brands ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_briefs ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_campaigns ENABLE ROW LEVEL SECURITY;
@@ -1027,6 +1073,7 @@ ALTER TABLE public.tiktok_pauses ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_posts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_products ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_signals ENABLE ROW LEVEL SECURITY;
+ALTER TABLE public.tiktok_tellings ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_texts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_wake_ups ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.tiktok_workflow_runs ENABLE ROW LEVEL SECURITY;
@@ -1039,6 +1086,7 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.tiktok_accounts TO army_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.tiktok_agent_runs TO army_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.tiktok_agent_steps TO army_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.tiktok_alerts TO army_app;
+GRANT SELECT,INSERT ON TABLE public.tiktok_audit_links TO army_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.tiktok_brands TO army_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.tiktok_briefs TO army_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.tiktok_campaigns TO army_app;
@@ -1062,10 +1110,22 @@ GRANT SELECT,INSERT,UPDATE ON TABLE public.tiktok_ledger TO army_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.tiktok_messages TO army_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.tiktok_metrics TO army_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.tiktok_outbox TO army_app;
+GRANT SELECT(workspace_id) ON TABLE public.tiktok_outbox TO army_unscoped;
+GRANT SELECT(subject_id) ON TABLE public.tiktok_outbox TO army_unscoped;
+GRANT SELECT(seq) ON TABLE public.tiktok_outbox TO army_unscoped;
+GRANT SELECT(created_at) ON TABLE public.tiktok_outbox TO army_unscoped;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.tiktok_pauses TO army_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.tiktok_posts TO army_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.tiktok_products TO army_app;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.tiktok_signals TO army_app;
+GRANT SELECT,UPDATE ON TABLE public.tiktok_telling_mark TO army_unscoped;
+GRANT SELECT,INSERT,UPDATE ON TABLE public.tiktok_tellings TO army_app;
+GRANT SELECT(workspace_id),INSERT(workspace_id) ON TABLE public.tiktok_tellings TO army_unscoped;
+GRANT SELECT(subject_id),INSERT(subject_id) ON TABLE public.tiktok_tellings TO army_unscoped;
+GRANT SELECT(published_seq) ON TABLE public.tiktok_tellings TO army_unscoped;
+GRANT SELECT(mirrored_seq) ON TABLE public.tiktok_tellings TO army_unscoped;
+GRANT SELECT(due_at),INSERT(due_at),UPDATE(due_at) ON TABLE public.tiktok_tellings TO army_unscoped;
+GRANT SELECT(generation),INSERT(generation),UPDATE(generation) ON TABLE public.tiktok_tellings TO army_unscoped;
 GRANT SELECT,INSERT,UPDATE ON TABLE public.tiktok_texts TO army_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.tiktok_wake_ups TO army_app;
 GRANT SELECT,UPDATE ON TABLE public.tiktok_wake_ups TO army_unscoped;

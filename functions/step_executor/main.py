@@ -6,10 +6,11 @@ import flask
 import functions_framework
 
 from shared.engine.do_effect import EffectTask, do_effect
+from shared.engine.drain_outbox import RelayTask, drain_outbox
 from shared.engine.execute_step import StepTask, execute_step
 from shared.engine.sweep import sweep
 from shared.web.door import Answer, Call, Door, from_queue
-from shared.web.requests import EffectToDo, StepWakeUp
+from shared.web.requests import EffectToDo, StepWakeUp, SubjectToTell
 
 door = Door(busy_status=500)
 
@@ -28,10 +29,17 @@ def effect(call: Call) -> Answer:
     return Answer({"outcome": outcome})
 
 
+@door.route("POST", "/tasks/relay", caller=from_queue, body=SubjectToTell)
+def relay(call: Call) -> Answer:
+    """Tells the audit and the mirror what a run's outbox holds. 200 for whatever was recorded, failures included."""
+    drained = drain_outbox(RelayTask(call.body.workspace_id, call.body.subject_id), call.rooms)
+    return Answer({"outcome": drained.outcome, "published": drained.published, "mirrored": drained.mirrored})
+
+
 @door.route("POST", "/tasks/sweep", caller=from_queue)
 def sweep_steps(call: Call) -> Answer:
     swept = sweep(call.rooms)
-    return Answer({"woken": swept.woken, "is_full": swept.is_full})
+    return Answer({"woken": swept.woken, "told": swept.told, "is_full": swept.is_full})
 
 
 @functions_framework.http

@@ -17,7 +17,7 @@ from local.doors import Wsgi
 from local.doors import make_app as doors
 from local.drill.faults import DRILL_FOLDER, Death, Faults, share
 from shared.config import Settings, current_settings
-from shared.engine.rooms import Rooms
+from shared.engine.rooms import furnished
 from shared.errors import TransientError
 from shared.queue.tasks import StepQueue, Wake
 from shared.store.session import Step, Store
@@ -151,5 +151,5 @@ def make_app() -> Wsgi:
     settings = current_settings()
     faults = Faults(settings.army_home / DRILL_FOLDER)
     # The slot that current_rooms() fills at the first request: filled before it, nothing of the engine is replaced.
-    engine_rooms._made[:] = [Rooms(settings, DrillStore(settings, faults), DrillQueue(settings, faults))]
+    engine_rooms._made[:] = [furnished(settings, DrillStore(settings, faults), DrillQueue(settings, faults))]
     return Front(doors(), faults)

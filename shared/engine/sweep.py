@@ -1,5 +1,5 @@
 """The sweep: once a minute, it finds the steps and effects whose wake-up was lost, whose executor died or whose time
-has come, and wakes them."""
+has come, and wakes them. Where the audit or the mirror is on, it finds what nobody has told them too."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from typing import Any
 
 from shared.engine.relay import EffectWakeUp, WakeUp, wake_effects, wake_steps
 from shared.engine.rooms import Rooms
+from shared.engine.tell import tell_late
 
 A_TICK = 500
+SLACK_S = 60.0  # how long a transaction may have been open, before its events were there to be seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +20,7 @@ class Swept:
 
     woken: int
     is_full: bool
+    told: int = 0
 
 
 def sweep(rooms: Rooms) -> Swept:
@@ -28,7 +31,24 @@ def sweep(rooms: Rooms) -> Swept:
     effects = [row for row in rows if row.subject == "effect"]
     woken = wake_steps(rooms, [_step(row) for row in steps if row.is_woken])
     woken += wake_effects(rooms, [_effect(row) for row in effects])
-    return Swept(woken=woken, is_full=max(len(steps), len(effects)) >= A_TICK)
+    told = _tell(rooms)
+    return Swept(woken=woken, is_full=max(len(steps), len(effects), told) >= A_TICK, told=told)
+
+
+def _tell(rooms: Rooms) -> int:
+    """Has told what was written a while ago and is not told yet; how many runs that is."""
+    if not (rooms.audit or rooms.mirror):
+        return 0
+    rows = rooms.store.move_unscoped(
+        "due_to_tell",
+        limit=A_TICK,
+        grace_s=rooms.settings.sweep_grace_s,
+        slack_s=SLACK_S,
+        audits=rooms.audit is not None,
+        mirrors=rooms.mirror is not None,
+    )
+    tell_late(rooms.queue, [(row.workspace_id, row.subject_id, row.generation) for row in rows])
+    return len(rows)
 
 
 def _step(row: Any) -> WakeUp:

@@ -12,7 +12,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Protocol
@@ -26,6 +26,7 @@ CREATE_TASK = "/google.cloud.tasks.v2.CloudTasks/CreateTask"
 MIN_DEADLINE_S, MAX_DEADLINE_S = 15.0, 1800.0  # what the API allows for dispatch_deadline
 MAX_AHEAD = timedelta(days=30)
 AT_ONCE = 64
+WINDOWS_KEPT = 10_000
 DEFAULT_DEADLINE_S = 600.0
 RETRIED = frozenset({"UNAVAILABLE", "DEADLINE_EXCEEDED", "ABORTED", "INTERNAL"})
 OURS = frozenset({"INVALID_ARGUMENT", "OUT_OF_RANGE", "UNIMPLEMENTED"})
@@ -44,6 +45,8 @@ class Wake:
 
     `name_parts` is its identity: equal parts are one task for 24 hours, so they must hold an attempt or a generation.
     `due` None: now; else at most 30 days ahead. `deadline_s`: how long one request may take, held to 15 s to 30 min.
+    `window_s`: the task is due when the present window of this length ends, and is the only one of its name in it,
+    however often it is asked for; then `due` is not given.
     """
 
     url_path: str
@@ -51,11 +54,20 @@ class Wake:
     name_parts: tuple[str | int, ...]
     due: datetime | None = None
     deadline_s: float = DEFAULT_DEADLINE_S
+    window_s: float | None = None
 
     @property
     def task_id(self) -> str:
         """32 hex digits: evenly spread, as Cloud Tasks wants its names."""
         return hashlib.sha256(json.dumps(self.name_parts).encode()).hexdigest()[:32]
+
+    def in_window(self, now_s: float) -> Wake:
+        """This wake-up with the window of the moment `now_s` (epoch) in its name, due when that ends."""
+        if self.window_s is None:
+            return self
+        number = int(now_s // self.window_s) + 1
+        due = datetime.fromtimestamp(number * self.window_s, UTC)
+        return replace(self, name_parts=(*self.name_parts, number), due=due, window_s=None)
 
 
 class QueueRoom(Protocol):
@@ -82,6 +94,7 @@ class StepQueue:
         self._settings, self._patience_s = settings, patience_s
         self._lock = threading.Lock()
         self._door: _Door | None = None
+        self._of_windows: set[str] = set()  # tasks of windows that this process has made: not asked for again
 
     def wake(
         self,
@@ -101,6 +114,7 @@ class StepQueue:
 
     def wake_many(self, items: Sequence[Wake]) -> None:
         """Creates a task for each item, many at once. If one fails, do it all again: names make that safe."""
+        items = self._not_made(items)
         if not items:
             return
         door = self._opened()
@@ -108,6 +122,22 @@ class StepQueue:
         until = time.monotonic() + self._patience_s
         for start in range(0, len(requests), AT_ONCE):
             door.create(requests[start : start + AT_ONCE], until)
+
+    def _not_made(self, items: Sequence[Wake]) -> list[Wake]:
+        """The items, without those whose window has its task from this process already."""
+        now_s = time.time()
+        return [made for item in items if (made := self._in_window(item, now_s)) is not None]
+
+    def _in_window(self, item: Wake, now_s: float) -> Wake | None:
+        if item.window_s is None:
+            return item
+        made = item.in_window(now_s)
+        if made.task_id in self._of_windows:
+            return None
+        if len(self._of_windows) >= WINDOWS_KEPT:
+            self._of_windows.clear()
+        self._of_windows.add(made.task_id)
+        return made
 
     def _opened(self) -> _Door:
         if self._door is None:

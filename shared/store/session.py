@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
@@ -19,6 +19,7 @@ from shared.store.sql import queries
 from shared.store.wire import Row, Statement, WireConnection
 
 Step = tuple[str, dict[str, Any]]  # a query's name and its values
+AfterMoves = Callable[[UUID, Sequence[Step]], None]  # a workspace, and what was done in it
 
 _BEGIN = Statement("begin")
 _COMMIT = Statement("commit")
@@ -65,6 +66,7 @@ class Store:
         self._pools: dict[str, Pool] = {}
         self._lock = threading.Lock()
         self._run_ends: RunEnds | None = None
+        self.after_moves: AfterMoves | None = None  # is called after each commit in a workspace
 
     @property
     def run_ends(self) -> RunEnds:
@@ -107,7 +109,10 @@ class Store:
     def move_all(self, workspace_id: UUID, steps: Sequence[Step]) -> list[list[Row]]:
         """Several statements as one transaction in one network wait."""
         statements = [queries()[name].with_values(values) for name, values in steps]
-        return self._once(self.pool(), [_in_workspace(workspace_id), *statements])[1:]
+        rows = self._once(self.pool(), [_in_workspace(workspace_id), *statements])[1:]
+        if self.after_moves is not None:
+            self.after_moves(workspace_id, steps)
+        return rows
 
     @contextmanager
     def session(self, workspace_id: UUID) -> Iterator[Session]:

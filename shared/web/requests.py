@@ -277,6 +277,13 @@ class EffectToDo(Request):
     effect_id: UUID
 
 
+class SubjectToTell(Request):
+    """Whose events to tell the audit and the mirror: a run's, a brief's or a workspace's."""
+
+    workspace_id: UUID
+    subject_id: UUID
+
+
 class Page(Request):
     """A page of a list, newest first: `before` is the time of the last row seen."""
 

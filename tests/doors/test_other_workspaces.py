@@ -111,4 +111,4 @@ def test_the_sweep_wakes_every_workspace(doors: Doors, person: Person) -> None:
     answer = doors.knock("POST", "/tasks/sweep", doors.task_token)
 
     assert answer.status_code == 200
-    assert set(told(answer)) == {"woken", "is_full"}
+    assert set(told(answer)) == {"woken", "told", "is_full"}

@@ -9,13 +9,15 @@ from uuid import UUID
 
 from shared.core.canonical import JsonObject
 from shared.engine.do_effect import EffectOutcome, EffectTask, do_effect
+from shared.engine.drain_outbox import DrainOutcome, RelayTask, drain_outbox
 from shared.engine.execute_step import StepTask, execute_step
 from shared.engine.relay import EFFECT_PATH
 from shared.engine.rooms import Rooms
+from shared.engine.tell import RELAY_PATH
 from shared.engine.work_steps import StepOutcome
 from shared.queue.tasks import DEFAULT_DEADLINE_S, Wake
 
-Outcome = StepOutcome | EffectOutcome
+Outcome = StepOutcome | EffectOutcome | DrainOutcome
 
 
 class HeldQueue:
@@ -38,7 +40,10 @@ class HeldQueue:
 
     def wake_many(self, items: Sequence[Wake]) -> None:
         for item in items:
-            if item.task_id not in self.names:
+            if item.url_path == RELAY_PATH:  # its window, or its wait, lasts until it is delivered
+                if item not in self.held:
+                    self.held.append(item)
+            elif item.task_id not in self.names:
                 self.names.add(item.task_id)
                 self.held.append(item)
 
@@ -46,6 +51,9 @@ class HeldQueue:
         if wake.url_path == EFFECT_PATH:
             effect = EffectTask(*(UUID(wake.body[name]) for name in ("workspace_id", "run_id", "effect_id")))
             return do_effect(effect, rooms)
+        if wake.url_path == RELAY_PATH:
+            subject = RelayTask(*(UUID(wake.body[name]) for name in ("workspace_id", "subject_id")))
+            return drain_outbox(subject, rooms).outcome
         task = StepTask(*(UUID(wake.body[name]) for name in ("workspace_id", "run_id", "step_id")))
         return execute_step(task, rooms)
 
