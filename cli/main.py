@@ -31,6 +31,7 @@ from cli.start import checked_key, named_field, started_run
 from cli.table import plain, table
 from cli.waits import waits_for_person, with_what_waits
 from cli.watch import ended_run, watch_run
+from local.beside import lines_about
 from local.postgres import PostgresError
 from local.processes import StackError
 from local.vendors import VENDORS
@@ -100,7 +101,9 @@ for command in (
     help="Seconds between two ticks of the scheduler.",
 )
 @click.option("--fake", "fakes", multiple=True, type=click.Choice(sorted(VENDORS)), help="Run this fake vendor too.")
-def up(workers: int, sweep_every: float, fakes: tuple[str, ...]) -> None:
+@click.option("--audit", is_flag=True, help="Publish every event to a Pub/Sub emulator, and keep it in a file.")
+@click.option("--mirror", is_flag=True, help="Show how runs stand in a Firestore emulator.")
+def up(workers: int, sweep_every: float, fakes: tuple[str, ...], audit: bool, mirror: bool) -> None:
     """Run the whole cloud on this machine until Ctrl-C."""
     from local.stack import Stack
 
@@ -114,12 +117,14 @@ def up(workers: int, sweep_every: float, fakes: tuple[str, ...]) -> None:
         told=click.echo,
         workers=workers,
         sweep_every_s=sweep_every,
-        fakes=fakes,
+        fakes=[*fakes, *(name for name, is_asked in (("audit", audit), ("mirror", mirror)) if is_asked)],
     ) as stack:
         click.echo(f"the doors answer at {stack.url} (models: {stack.settings.claude_mode}, ", nl=False)
         click.echo(f"accounts: {stack.settings.tiktok_provider_mode}); logs in {stack.folder / 'logs'}")
         for name, url in stack.fakes.items():
             click.echo(f"fake {name} at {url}")
+        for line in lines_about(stack.settings, stack.folder):
+            click.echo(line)
         click.echo("try, in another terminal: army run profile_audit --handle @lakucosmetics --watch")
         stop.wait()
         click.echo("stopping")

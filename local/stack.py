@@ -14,13 +14,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
 import urllib3
 
+from local.beside import EMULATORS, host_settings, is_sink_ready, sink_argv, startable
 from local.postgres import Addresses, Postgres, PostgresError
 from local.processes import MARK, Command, Part, StackError, answers, end_left_behind, free_port
 from local.signer import Signer
@@ -55,6 +56,7 @@ class Ports:
     tasks: int
     signer: int
     fakes: dict[str, int]
+    beside: dict[str, int] = field(default_factory=dict)
 
 
 class Stack:
@@ -72,11 +74,13 @@ class Stack:
         fsync: bool = True,
         fakes: Sequence[str] = (),
     ) -> None:
+        """`fakes`: vendors by name; and `audit` and `mirror`, on emulators, which stay off where there is no java."""
         self.folder = folder.absolute()
         self._given, self._told = dict(environ), told
         self._workers, self._app, self._sweep_every_s = workers, app, sweep_every_s
-        self._fake_names = tuple(fakes)
+        self._fake_names = tuple(name for name in fakes if name not in EMULATORS)
         self.fakes: dict[str, str] = {}
+        self.beside = tuple(name for name in fakes if name in EMULATORS)
         self.postgres = Postgres(self.folder / "postgres", fsync=fsync, environ={MARK: str(self.folder)})
         self.parts: dict[str, Part] = {}
         self._lock: IO[str] | None = None
@@ -118,6 +122,7 @@ class Stack:
         self._lock = lock
 
     def _start_parts(self) -> None:
+        self.beside = startable(self.beside, self._told)
         ports = self._ports()
         addresses = self._database()
         self.settings = self._settings(ports, addresses)
@@ -126,7 +131,7 @@ class Stack:
         self._told("starting the token signer, Cloud Tasks and the doors")
         self.parts["signer"] = Part(self._signer(ports))
         self.parts["signer"].wait_ready()  # its key is read by others
-        for command in (*self._fakes(ports), self._tasks(ports), self._doors(ports)):
+        for command in (*self._fakes(ports), *self._told_of(ports), self._tasks(ports), self._doors(ports)):
             self.parts[command.name] = Part(command)
         for part in self.parts.values():
             part.wait_ready()
@@ -141,10 +146,11 @@ class Stack:
         """The ports of the last time, as long as they are free: waiting tasks name the doors by them."""
         file = self.folder / "ports.json"
         known = _read_json(file)
-        of_fakes = known.get("fakes") or {}
+        of_fakes, of_beside = known.get("fakes") or {}, known.get("beside") or {}
         ports = Ports(
             **{name: _still_free(known.get(name)) for name in ("doors", "tasks", "signer")},
             fakes={name: _still_free(of_fakes.get(name)) for name in self._fake_names},
+            beside={name: _still_free(of_beside.get(name)) for name in self.beside},
         )
         _write_json(file, asdict(ports))
         return ports
@@ -160,6 +166,7 @@ class Stack:
             "METADATA_URL": f"http://127.0.0.1:{ports.signer}",
             "STUDIO_CALLBACK_URL": f"http://127.0.0.1:{ports.doors}/webhooks/studio",
         }
+        own |= host_settings(ports.beside)
         if addresses is not None:
             own |= {
                 "DATABASE_URL": addresses.door,
@@ -190,6 +197,14 @@ class Stack:
         for name, port in ports.fakes.items():
             argv = [sys.executable, "-W", "ignore", "-m", VENDORS[name].module, "--port", str(port)]
             found.append(self._command(f"fake-{name}", [*argv, *VENDORS[name].more(self.folder)], port))
+        return found
+
+    def _told_of(self, ports: Ports) -> list[Command]:
+        """The emulators, and who keeps what the audit's one is sent."""
+        found = [self._command(name, EMULATORS[name].argv(port), port) for name, port in ports.beside.items()]
+        if "audit" in self.beside:
+            sink = self._command("audit-sink", sink_argv(self.folder), ports.beside["audit"])
+            found.append(replace(sink, is_ready=lambda: is_sink_ready(self.folder)))
         return found
 
     def _tasks(self, ports: Ports) -> Command:
@@ -254,9 +269,8 @@ class Stack:
         self._stopping.set()
         if self._keeper is not None:
             self._keeper.join(15)
-        for name in ("doors", "tasks", *(f"fake-{fake}" for fake in self._fake_names), "signer"):
-            if name in self.parts:
-                self.parts[name].stop()
+        for part in reversed(self.parts.values()):
+            part.stop()
         self.postgres.stop()
         (self.folder / "stack.json").unlink(missing_ok=True)
         if self._lock is not None:
