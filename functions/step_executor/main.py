@@ -12,12 +12,12 @@ from shared.engine.sweep import sweep
 from shared.web.door import Answer, Call, Door, from_queue
 from shared.web.requests import EffectToDo, StepWakeUp, SubjectToTell
 
-door = Door(busy_status=500)
+door = Door()
 
 
 @door.route("POST", "/tasks/step", caller=from_queue, body=StepWakeUp)
 def step(call: Call) -> Answer:
-    """200 for whatever was recorded, failures included; 500 only if nothing could be."""
+    """200 for whatever was recorded, failures included; 503 only if nothing could be: then the queue may slow down."""
     outcome = execute_step(StepTask(call.body.workspace_id, call.body.run_id, call.body.step_id), call.rooms)
     return Answer({"outcome": outcome})
 

@@ -129,9 +129,7 @@ class Route:
 class Door:
     """The routes of one function. Calling it with a Flask request answers it."""
 
-    def __init__(self, *, busy_status: int = 503) -> None:
-        """`busy_status`: what a transient error is told as. 503 slows a whole queue, so a queue's door says 500."""
-        self._busy_status = busy_status
+    def __init__(self) -> None:
         self._map = Map(merge_slashes=False)
         self._routes: dict[str, Route] = {}
 
@@ -170,7 +168,7 @@ class Door:
             return _problem(refused.status, refused.code, refused.message, _fields_of(refused))
         except TransientError as busy:
             log.warning("door.busy: %s %s: %s", request.method, request.path, busy)
-            told = _problem(self._busy_status, busy.code, "busy; try again soon", {})
+            told = _problem(503, busy.code, "busy; try again soon", {})
             told.headers["Retry-After"] = str(int(busy.retry_after_s or RETRY_AFTER_S))
             return told
         except EngineError as failed:
