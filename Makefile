@@ -42,8 +42,12 @@ format: $(STAMP) ## format the code
 bench: $(STAMP) ## measure the engine beside a pgbench floor on the same cluster
 	@$(BIN)/python -m bench
 
-drills: $(STAMP) ## kill, stop and confuse every process, and compare the books; ARGS="--seed 7 --only F1,F3"
+drills: $(STAMP) $(VENV)/.drills ## kill, stop and confuse every process, and compare the books; ARGS="--seed 7 --only F1,F3"
 	@$(BIN)/python -W ignore -m tests.drills $(ARGS)
+
+$(VENV)/.drills: tests/drills/requirements.txt $(STAMP)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $< && touch $@ || \
+		echo "libfaketime could not be installed (it is compiled: is there a C compiler?); without it F19 breaks"
 
 docs: $(STAMP) ## write the pages that are made from the code again
 	@$(BIN)/python -m docs.write

@@ -25,7 +25,7 @@ from bench.work import Shape, brief, expected, shape
 from cli.client import Api
 from cli.reach import SUBJECT
 from local.signer import Signer
-from local.stack import Stack
+from local.stack import Executors, Stack
 from shared.config import process_environ
 
 CELLS = "audit@1,audit@8,audit@32,chain:10@1,chain:100@1,chain:1000@1,fan:10@1,fan:100@1,fan:1000@1"
@@ -146,7 +146,7 @@ def results(given: argparse.Namespace) -> Iterator[Cell]:
     folder = Path(tempfile.mkdtemp(prefix="army-bench-", dir="/var/tmp"))
     folder.chmod(0o755)
     try:
-        with Stack(folder, process_environ(), app="bench.app:make_app()", workers=given.workers) as stack:
+        with Stack(folder, process_environ(), app="bench.app:make_app()", executors=Executors(given.workers)) as stack:
             signer = Signer(stack.folder / "signer")
             token = signer.user_token(stack.settings.army_workspace_id, SUBJECT, settings=stack.settings)
             pid = stack.postgres.pid

@@ -105,7 +105,7 @@ for command in (
 @click.option("--mirror", is_flag=True, help="Show how runs stand in a Firestore emulator.")
 def up(workers: int, sweep_every: float, fakes: tuple[str, ...], audit: bool, mirror: bool) -> None:
     """Run the whole cloud on this machine until Ctrl-C."""
-    from local.stack import Stack
+    from local.stack import Executors, Stack
 
     settings = current_settings()
     stop = threading.Event()
@@ -115,7 +115,7 @@ def up(workers: int, sweep_every: float, fakes: tuple[str, ...], audit: bool, mi
         settings.army_home,
         process_environ(),
         told=click.echo,
-        workers=workers,
+        executors=Executors(workers),
         sweep_every_s=sweep_every,
         fakes=[*fakes, *(name for name, is_asked in (("audit", audit), ("mirror", mirror)) if is_asked)],
     ) as stack:

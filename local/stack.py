@@ -59,6 +59,15 @@ class Ports:
     beside: dict[str, int] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Executors:
+    """The doors' processes. `in_flight`: tasks that the queue dispatches at once; `options`: more of gunicorn's."""
+
+    processes: int = 2
+    in_flight: int = QUEUE_CONCURRENT
+    options: tuple[str, ...] = ()
+
+
 class Stack:
     """A running stack. `with Stack(folder, environ) as stack:` starts it, keeps it up, and ends it."""
 
@@ -68,7 +77,7 @@ class Stack:
         environ: Mapping[str, str],
         *,
         told: Callable[[str], None] = lambda _: None,
-        workers: int = 2,
+        executors: Executors | None = None,
         app: str = "local.doors:make_app()",
         sweep_every_s: float = SWEEP_EVERY_S,
         fsync: bool = True,
@@ -77,7 +86,7 @@ class Stack:
         """`fakes`: vendors by name; and `audit` and `mirror`, on emulators, which stay off where there is no java."""
         self.folder = folder.absolute()
         self._given, self._told = dict(environ), told
-        self._workers, self._app, self._sweep_every_s = workers, app, sweep_every_s
+        self._executors, self._app, self._sweep_every_s = executors or Executors(), app, sweep_every_s
         self._fake_names = tuple(name for name in fakes if name not in EMULATORS)
         self.fakes: dict[str, str] = {}
         self.beside = tuple(name for name in fakes if name in EMULATORS)
@@ -174,7 +183,7 @@ class Stack:
                 "DATABASE_OWNER_URL": addresses.owner,
             }
         own["DATABASE_POOL_SIZE"] = self._given.get("DATABASE_POOL_SIZE", str(POOL_SIZE))
-        own["WORKSPACE_STEPS"] = self._given.get("WORKSPACE_STEPS", str(QUEUE_CONCURRENT * 3 // 4))
+        own["WORKSPACE_STEPS"] = self._given.get("WORKSPACE_STEPS", str(self._executors.in_flight * 3 // 4))
         own.setdefault("TIKTOK_DATASET", self._given.get("TIKTOK_DATASET") or str(self.folder / "datasets"))
         leading: dict[str, str] = {}
         for name, port in ports.fakes.items():
@@ -211,14 +220,14 @@ class Stack:
         argv = [sys.executable, "-W", "ignore", "-m", "local.tasks", "--port", str(ports.tasks)]
         argv += ["--db", str(self.folder / "tasks.sqlite"), "--signing-key", str(self.folder / "signer")]
         argv += ["--project", self.settings.gcp_project, "--location", self.settings.gcp_location]
-        argv += ["--queue", f"{self.settings.step_queue}:{QUEUE_RATE}:{QUEUE_CONCURRENT}"]
+        argv += ["--queue", f"{self.settings.step_queue}:{QUEUE_RATE}:{self._executors.in_flight}"]
         return self._command("tasks", argv, ports.tasks)
 
     def _doors(self, ports: Ports) -> Command:
         argv = [sys.executable, "-W", "ignore", "-m", "gunicorn", "--bind", f"127.0.0.1:{ports.doors}"]
-        argv += ["--workers", str(self._workers), "--threads", "32", "--worker-class", "gthread"]
+        argv += ["--workers", str(self._executors.processes), "--threads", "32", "--worker-class", "gthread"]
         argv += ["--keep-alive", "75", "--timeout", "0", "--graceful-timeout", "5", "--log-level", "warning"]
-        argv += ["--no-control-socket", self._app]
+        argv += [*self._executors.options, "--no-control-socket", self._app]
         return self._command("doors", argv, ports.doors)
 
     @property
@@ -246,11 +255,11 @@ class Stack:
             try:
                 self._restart_dead()
                 token = signer.task_token(self.settings.task_token_email, self.settings.executor_audience)
-                http.request("POST", f"{self.url}/tasks/sweep", headers={"Authorization": f"Bearer {token}"})
+                _ask(http, f"{self.url}/tasks/sweep", token)
                 if time.monotonic() >= next_reading:
                     next_reading = time.monotonic() + AD_SPEND_EVERY_S
                     token = signer.task_token(self.settings.scheduler_email, self.settings.schedule_audience)
-                    http.request("POST", f"{self.url}/schedules/ad-spend", headers={"Authorization": f"Bearer {token}"})
+                    _ask(http, f"{self.url}/schedules/ad-spend", token)
             except (urllib3.exceptions.HTTPError, PostgresError, OSError) as failed:
                 # Whatever it was may pass, and this thread is the only one that would notice.
                 log.warning("scheduler: this tick failed, the next one tries again (%s)", failed)
@@ -276,6 +285,11 @@ class Stack:
         if self._lock is not None:
             self._lock.close()
             self._lock = None
+
+
+def _ask(http: urllib3.PoolManager, url: str, token: str) -> None:
+    """On a connection of its own, so that it is not the same executor that gets every tick."""
+    http.request("POST", url, headers={"Authorization": f"Bearer {token}", "Connection": "close"})
 
 
 def _still_free(port: int | None) -> int:

@@ -137,7 +137,7 @@ class Front:
         began = time.perf_counter()
         body = b"".join(self._doors(environ, start))
         spent_ms = (time.perf_counter() - began) * 1000
-        self._faults.note("answers", f"{told[0]} {_outcome(body)} {spent_ms:.1f}")
+        self._faults.note("answers", f"{told[0]} {_outcome(body)} {spent_ms:.1f} {os.getpid()} {began:.4f}")
         return [body]
 
 

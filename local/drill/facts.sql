@@ -80,6 +80,10 @@ update tiktok_wake_ups w set wake_at = wake_at - interval '30 days'
 -- name: caps_now
 select scope, scope_id, cap_usd, used_usd from tiktok_caps where workspace_id = :workspace_id::uuid;
 
+-- name: make_room
+-- For every executor, and for what each of them may want beside its first connection.
+alter system set max_connections = 200;
+
 -- name: limit_connections
 alter system set max_connections = 20;
 
@@ -93,6 +97,19 @@ alter system reset all;
 select c.relname as name from pg_class c
   join pg_attribute a on a.attrelid = c.oid and a.attname = 'workspace_id'
  where c.relnamespace = 'public'::regnamespace and c.relkind = 'r';
+
+-- name: times_of_tenants
+-- Where a moment stands that was decided here, now or soon. What the world told us, and when, is its own affair.
+select c.relname as name, a.attname as column from pg_attribute a
+  join pg_class c on c.oid = a.attrelid
+ where c.relnamespace = 'public'::regnamespace and c.relkind = 'r' and a.atttypid = 'timestamptz'::regtype
+   and not a.attisdropped and a.attname not in ('as_of', 'posted_at')
+   and exists (select from pg_attribute w where w.attrelid = c.oid and w.attname = 'workspace_id');
+
+-- name: gate_times
+-- How long each gate that was ended by its time was open.
+select extract(epoch from decided_at - created_at)::float8 as seconds from tiktok_gates
+ where workspace_id = :workspace_id::uuid and expires_at is not null and status <> 'open';
 
 -- name: wrong_i1_run_not_ended
 select id, status, steps_open from tiktok_workflow_runs

@@ -44,6 +44,7 @@ class Plan(BaseModel):
     unsure_share: float = 0.0  # of wake-ups: an error, although the task was made
     most_copies: int = 1  # each wake-up becomes 2 to so many tasks; 1: it stays one
     act_troubles: dict[str, float] = {}  # of effects, by what happens in their first attempt
+    has_wrong_clocks: bool = False  # for doors that can shift their clocks
 
 
 def share(seed: int, *about: object) -> float:

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from local.drill.invariants import Books, broken_rules, compared_books
 from local.drill.trial import Trial
 from local.drill.until import DrillError, Told
-from local.drill.world import World
+from local.drill.world import Layout, World
 
 NOT_CHECKED = "not checked, because it does not exist yet: I6 mirror, I7 BigQuery, I8 audit chain"
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """A drill. `environ`, `workers`: settings of the doors, and executors, that it needs; `scale` says what was made
-    smaller, and how.
+    """A drill. `layout`: the stack that it needs; `scale`: its figures, and what is smaller than it should be.
 
     `missing`: why it cannot run; then it is told, and not run.
     """
@@ -27,8 +26,7 @@ class Scenario:
     title: str
     run: Callable[[Trial], None] | None
     scale: str = "full"
-    environ: Mapping[str, str] = field(default_factory=dict)
-    workers: int = 2
+    layout: Layout = field(default_factory=Layout)
     missing: str = ""
 
 
@@ -62,7 +60,7 @@ class Runner:
         self._app = app
         self.seed, self.is_short, self.told, self.keep = seed, is_short, told, keep
         self._world: World | None = None
-        self._made_for: tuple[dict[str, str], int] = ({}, 0)
+        self._made_for = Layout()
 
     def run(self, scenario: Scenario) -> Result:
         result = Result(scenario, left_out=scenario.missing)
@@ -106,11 +104,10 @@ class Runner:
             result.problems.append(f"an executor's clock went into the database: {clocks}")
 
     def _world_for(self, scenario: Scenario) -> World:
-        wanted = (dict(scenario.environ), scenario.workers)
-        if self._world is None or self._made_for != wanted:
+        if self._world is None or self._made_for != scenario.layout:
             self.close()
-            self._world = World(self.told, app=self._app, workers=scenario.workers, **scenario.environ)
-            self._made_for = wanted
+            self._world = World(self.told, app=self._app, layout=scenario.layout)
+            self._made_for = scenario.layout
             self._world.start()
         return self._world
 

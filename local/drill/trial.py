@@ -6,7 +6,7 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
 from local.drill.doors import Doors, DoorsAwayError
@@ -18,6 +18,17 @@ from shared.core.definitions import WorkflowDef
 
 HANDLE = "@lakucosmetics"
 END_OF_RUNS = "the end of every run"
+
+
+class Answered(NamedTuple):
+    """One delivery at an executor. `ms`: how long it took; `began`: seconds of the machine's monotonic clock."""
+
+    status: str
+    has_retry_after: bool
+    outcome: str
+    ms: float
+    pid: int
+    began: float
 
 
 @dataclass
@@ -59,10 +70,13 @@ class Trial:
     def fired_of(self, name: str) -> int:
         return len(self.world.faults.notes(name))
 
-    def answers(self) -> list[tuple[str, bool, str, float]]:
-        """How each delivery that reached the executor was answered: status, Retry-After, outcome, milliseconds."""
+    def answers(self) -> list[Answered]:
+        """How each delivery that reached an executor was answered, in the order of the answers."""
         lines = [line.split(" ") for line in self.world.faults.notes("answers")]
-        return [(line[0], line[1] == "retry-after", line[2], float(line[3])) for line in lines]
+        return [
+            Answered(status, after == "retry-after", outcome, float(ms), int(pid), float(began))
+            for status, after, outcome, ms, pid, began in lines
+        ]
 
     def store(self, definition: WorkflowDef) -> str:
         self._insist(lambda: self.doors.post("/api/dashboard/workflows", definition.to_dag_jsonb()))

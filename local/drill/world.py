@@ -6,7 +6,9 @@ import os
 import shutil
 import signal
 import tempfile
+from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -20,7 +22,7 @@ from local.drill.until import Told, until
 from local.drill.vendor import Vendor
 from local.processes import end_left_behind
 from local.signer import Signer
-from local.stack import Stack
+from local.stack import Executors, Stack
 from shared.config import process_environ
 from shared.store.connection import LOST, connect_url
 from shared.store.sql import parsed
@@ -32,10 +34,19 @@ SUBJECT = "drill"
 FACTS = parsed((Path(__file__).parent / "facts.sql").read_text())
 
 
+@dataclass(frozen=True)
+class Layout:
+    """The stack that a drill needs. `environ`: settings of the doors."""
+
+    environ: Mapping[str, str] = field(default_factory=dict)
+    executors: Executors = field(default_factory=Executors)
+
+
 class World:
     """A stack with the drill's app, its vendor, and a look into its database past the wall."""
 
-    def __init__(self, told: Told, *, app: str = APP, workers: int = 2, **environ: str) -> None:
+    def __init__(self, told: Told, *, app: str = APP, layout: Layout | None = None) -> None:
+        layout = layout or Layout()
         self.folder = Path(tempfile.mkdtemp(prefix="army-drill-", dir="/var/tmp"))
         self.folder.chmod(0o755)
         self.vendor = Vendor(self.folder)
@@ -49,9 +60,16 @@ class World:
             "STEP_LEASE_S": str(LEASE_S),
             "SWEEP_GRACE_S": "0.5",
             "STEP_RETRY_BASE_S": "0.2",
-            **environ,
+            **layout.environ,
         }
-        self.stack = Stack(self.folder / "stack", given, told=told, workers=workers, app=app, sweep_every_s=0.5)
+        self.stack = Stack(
+            self.folder / "stack",
+            given,
+            told=told,
+            executors=layout.executors,
+            app=app,
+            sweep_every_s=0.5,
+        )
         self.faults = Faults(self.folder / "stack" / DRILL_FOLDER)
 
     def start(self) -> World:
@@ -70,11 +88,11 @@ class World:
             return
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def doors(self, workspace: UUID) -> Doors:
-        signer = Signer(self.stack.folder / "signer")
-        return Doors(
-            self.stack.url, signer.user_token(workspace, SUBJECT, settings=self.stack.settings, ttl_s=6 * 3600)
-        )
+    def doors(self, workspace: UUID, *, age_s: float = 0.0) -> Doors:
+        """`age_s`: how long ago the token was signed."""
+        signer, settings = Signer(self.stack.folder / "signer"), self.stack.settings
+        token = signer.user_token(workspace, SUBJECT, settings=settings, ttl_s=6 * 3600, age_s=age_s)
+        return Doors(self.stack.url, token)
 
     def sweep(self) -> None:
         """One sweep over a connection of its own: the scheduler's may hang on a worker that is stopped."""

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from local.doors import Wsgi
 from local.drill.app import make_app as faulty_doors
+from local.drill.faults import DRILL_FOLDER, Faults
 from shared.agents.registry import AGENT_REGISTRY
+from shared.config import current_settings
 from shared.effects.registry import EFFECTS
 from tests.drills.agents import DRILL_AGENTS
+from tests.drills.clocks import WrongClocks
 from tests.drills.effects import KIND, PinEffect
 
 APP = "tests.drills.app:make_app()"
@@ -22,4 +25,4 @@ def register_parts() -> None:
 def make_app() -> Wsgi:
     """The doors, as gunicorn serves them."""
     register_parts()
-    return faulty_doors()
+    return WrongClocks(faulty_doors(), Faults(current_settings().army_home / DRILL_FOLDER))

@@ -10,12 +10,13 @@ from typing import Any
 from local.drill.people import People
 from local.drill.trial import Trial
 from local.drill.until import until
+from local.drill.world import Layout
 from tests.drills.shapes import gated, waiting
 
 AT_ONCE = 20  # decisions about one gate
 GATES = 10  # of one run
 EXPIRES_S = 2
-SHORT_EFFECTS = {"EFFECT_TIMEOUT_S": "1"}
+SHORT_EFFECTS = Layout({"EFFECT_TIMEOUT_S": "1"})
 
 
 def race_decisions(trial: Trial) -> None:

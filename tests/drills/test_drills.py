@@ -10,9 +10,12 @@ import pytest
 
 from local.drill.faults import Death, Faults, Plan, share
 from local.drill.running import Result, Runner, table
+from local.drill.trial import Answered
 from local.stack import ROOT
 from tests.drills.app import APP, register_parts
+from tests.drills.clocks import HABITS, SHIFT_S, ahead, behind, falls_behind, habit_of, swings
 from tests.drills.scenarios import SCENARIOS
+from tests.drills.scenarios_connections import most_at_once
 
 SEED = 7
 IN_SHORT = ("F1", "F2", "F3", "F6", "F9", "F10", "F14", "F15", "F16", "I10")  # the others are in `make drills`
@@ -82,3 +85,20 @@ def test_the_table_says_what_broke() -> None:
     assert "BROKEN" in told.splitlines()[2]
     assert "F1: BROKEN: i4: paid twice" in told
     assert "F11: left out: there is no outbox drainer yet" in told
+
+
+def test_the_crowd_is_counted() -> None:
+    """F7: how many deliveries were under way at the same moment, whatever the order of their answers."""
+    answers = [Answered("200", False, "x", ms, pid, began) for pid, began, ms in ((1, 0, 100), (2, 0.05, 9), (3, 1, 5))]
+
+    assert most_at_once(answers) == 2
+    assert most_at_once([]) == 0
+
+
+def test_someone_is_left_to_work() -> None:
+    """F19: of the first executors each has another clock; none that comes later refuses every token."""
+    assert [habit_of(number) for number in range(4)] == list(HABITS)
+    assert behind not in {habit_of(number) for number in range(4, 40)}
+    assert ahead(1, 0) == SHIFT_S == -behind(1, 0)
+    assert (falls_behind(9, 0), falls_behind(9, 1), swings(9, 0)) == (0, -SHIFT_S, 0)
+    assert {swings(seen, 1) for seen in range(20)} == {SHIFT_S, -SHIFT_S}
