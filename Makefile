@@ -4,9 +4,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+PEERS := langgraph dbos restate
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-campaign test check format bench drills docs schema lock clean
+.PHONY: help setup demo demo-campaign test check format bench bench-peers drills docs schema lock clean
 
 help: ## list the commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,8 +40,18 @@ format: $(STAMP) ## format the code
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-bench: $(STAMP) ## measure the engine beside a pgbench floor on the same cluster
-	@$(BIN)/python -m bench
+bench: $(STAMP) ## measure the engine beside a pgbench floor; ARGS="--peers langgraph,dbos --cells audit@8"
+	@$(BIN)/python -m bench $(ARGS)
+
+bench-peers: $(PEERS:%=.bench/%/.installed) ## install the engines that bench --peers measures, each into its own .bench/
+
+.bench/%/.installed: bench/peers/requirements-%.txt bench/peers/package.json
+	@echo "installing $* into .bench/$*"
+	@test -x .bench/$*/bin/python || $(PYTHON) -m venv .bench/$*
+	@.bench/$*/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r $<
+	@if test $* = restate; then cp bench/peers/package.json .bench/restate/ && \
+		npm install --silent --no-fund --no-audit --ignore-scripts --prefix .bench/restate; fi
+	@touch $@
 
 drills: $(STAMP) $(VENV)/.drills ## kill, stop and confuse every process, and compare the books; ARGS="--seed 7 --only F1,F3"
 	@$(BIN)/python -W ignore -m tests.drills $(ARGS)
@@ -62,4 +73,4 @@ lock: $(STAMP) ## pin the newest versions that pyproject.toml allows
 
 clean: ## remove the virtual environment and the state of the local stack
 	@test ! -x $(BIN)/python || $(BIN)/python -m local.clean .army
-	@rm -rf $(VENV) .army
+	@rm -rf $(VENV) .army .bench

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-
 from pydantic import BaseModel, ConfigDict
 
-from bench.work import AGENT, PAD_HEX, digest
+from bench.dag import digest, put_out
+from bench.work import AGENT
 from local.doors import Wsgi
 from local.doors import make_app as doors
 from shared.agents.base import AgentContext, AgentResult, BaseAgent
@@ -33,8 +32,7 @@ class NoopAgent(BaseAgent):
     async def _execute(self, ctx: AgentContext) -> AgentResult:
         upstream = [value for name, value in ctx.input.items() if name.startswith("up_")]
         found = digest(ctx.input["step"], ctx.input["run"], upstream)
-        text = hashlib.shake_128(b"out%d" % found).hexdigest(PAD_HEX // 2)
-        return AgentResult(output={"step": ctx.input["step"], "digest": found, "text": text})
+        return AgentResult(output=put_out(ctx.input["step"], found))
 
 
 def make_app() -> Wsgi:

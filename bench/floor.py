@@ -8,7 +8,7 @@ import re
 import subprocess
 from pathlib import Path
 
-from bench.work import PAD_HEX
+from bench.dag import PAD_HEX
 from local.postgres import OWNER, PORT, Postgres
 
 HERE = Path(__file__).parent
