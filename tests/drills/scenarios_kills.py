@@ -10,7 +10,7 @@ from cli.brands import BRANDS
 from cli.demo_campaign import BRAND, BRIEF
 from local.drill.faults import Death
 from local.drill.people import People
-from local.drill.trial import END_OF_RUNS, Trial
+from local.drill.trial import END_OF_RUNS, HANDLE, Trial
 from local.drill.until import until
 from shared.workflows.seeded import SEEDED_WORKFLOWS
 from tests.drills.shapes import chain, mixed
@@ -56,8 +56,6 @@ def kill_before_the_commit(trial: Trial) -> None:
     """F2. At every model call site of the seeded workflows once: the answer is there, the process dies before it is
     written. Then, in the audit, at the other statements around a call and around an attempt."""
     trial.world.vendor.reset(pace_s=0.0)
-    if not trial.is_short:  # a campaign is for a brand
-        trial.brief = {**BRIEF, "brand_id": trial.doors.post(BRANDS, BRAND)["brand_id"]}
     with People(trial.world.stack.settings, trial.workspace) as people:
         sites = _call_sites(trial, people)
         deaths = [(slug, Death(query="finish_call", is_before=True, label=label)) for label, slug in sites.items()]
@@ -94,6 +92,9 @@ def _calls_of(trial: Trial, run_id: str) -> list[Any]:
 
 def _ended(trial: Trial, people: People, slug: str) -> str:
     """A new run to its end; people say yes at every gate."""
+    trial.brief = {"handle": HANDLE}
+    if slug == "campaign_launch":  # is for a brand
+        trial.brief = {**BRIEF, "brand_id": trial.doors.post(BRANDS, BRAND)["brand_id"]}
     (run_id,) = trial.start(slug)
 
     def is_over(now: Any) -> bool:
