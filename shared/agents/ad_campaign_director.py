@@ -55,12 +55,17 @@ NAME = "ad_campaign_director"
 TASK = "Write the rationale of this plan, and a text for each ad."
 AGAIN = "Some of your ad texts cannot be used, as `problems` says. Write the rationale and all ad texts again."
 NEEDS_PAGE = ("traffic", "conversions")
+HOLD_REASON = (
+    "the account's shadowban risk is high, and money would buy reach that is held back; "
+    "launch again when account_health tells a lower risk"
+)
 MOCK_ADVERTISER = "mock_advertiser"
 
 
 class DirectorInput(FilmInput):
     """`ad_budget_usd` is the most that the campaign may spend in all. `published` and `assets` are what the steps
-    before it made; `past_cpm_usd` is what 1,000 views cost in past campaigns, if that is known."""
+    before it made; `past_cpm_usd` is what 1,000 views cost in past campaigns, if that is known. Where account_health
+    found a high shadowban risk (`hold_paid_amplification`), nothing is proposed (X33)."""
 
     audience: AudienceFigures | None = None
     published: tuple[GateEffect, ...] = Field((), max_length=100)
@@ -73,6 +78,7 @@ class DirectorInput(FilmInput):
     countries: tuple[Annotated[str, Field(pattern=r"^[A-Z]{2}$")], ...] = Field(("US",), min_length=1, max_length=20)
     starts_on: date | None = None
     past_cpm_usd: tuple[Annotated[Decimal, Field(gt=0, le=10_000)], ...] = Field((), max_length=100)
+    hold_paid_amplification: bool = False
     daily_cap_usd: Decimal | None = Field(None, gt=0, le=1_000_000)
     campaigns: int = Field(1, ge=1, le=5)
     creative_variants: int = Field(3, ge=1, le=10)
@@ -143,6 +149,9 @@ class AdCampaignDirectorAgent(BaseAgent):
         given = self.parse_input(DirectorInput, ctx.input)
         advertiser_id = advertiser_of(given)
         brand = brand_of(self._records, ctx.workspace_id, given.brand_id or ctx.brand_id)
+        if given.hold_paid_amplification:
+            none = MadeFilms()
+            return _result(_nothing(plan_of(given), none, HOLD_REASON, "on_hold"), none, [])
         films = await made_films(ctx, given, brand, creatives_of(given.published, given.assets)[0])
         plan = plan_of(given, films)
         if not plan.ads:
@@ -312,15 +321,20 @@ def _ad(ad: PlannedAd, creative: Creative, given: DirectorInput) -> Ad:
     )
 
 
-def _nothing(plan: AdPlan, films: MadeFilms, reason: str) -> JsonObject:
-    return _output(plan, films, (), f"No campaign is proposed: {reason}.", reason)
+def _nothing(plan: AdPlan, films: MadeFilms, reason: str, status: str = "not_enough_data") -> JsonObject:
+    return _output(plan, films, (), f"No campaign is proposed: {reason}.", reason, status)
 
 
 def _output(
-    plan: AdPlan, films: MadeFilms, shown: tuple[ProposalShown, ...], summary: str, reason: str | None
+    plan: AdPlan,
+    films: MadeFilms,
+    shown: tuple[ProposalShown, ...],
+    summary: str,
+    reason: str | None,
+    status: str = "ok",
 ) -> JsonObject:
     return DirectorOutput(
-        status="ok" if reason is None else "not_enough_data",
+        status=status,
         reason=reason,
         plan=plan,
         films=films.planned,

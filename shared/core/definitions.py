@@ -20,7 +20,7 @@ SENTINELS = frozenset({APPROVAL_NODE, SYNTHESIS_NODE})
 WORKFLOW_NODE = "workflow"
 FLOW_FIELDS = (
     *("when", "join", "on_failure", "for_each", "max_parallel", "workflow"),
-    *("reuse_within_s", "retry", "timeout_s", "budget_usd", "model", "prompts"),
+    *("takes", "reuse_within_s", "retry", "timeout_s", "budget_usd", "model", "prompts"),
 )
 MOST_PARALLEL = 1000
 LONGEST_TIMEOUT_S = 366 * 86_400.0
@@ -52,7 +52,11 @@ class WorkflowStepDef(BaseModel):
 
     `when` is a condition (`conditions.py`); `join` says which ends of the steps before it let it begin, `on_failure`
     what its own failure does to the run. `for_each` is a path to a list: the step is done once for each item,
-    *("reuse_within_s", "retry", "timeout_s", "budget_usd", "model", "prompts"),
+    `max_parallel` at a time. `workflow` is the slug that a step of agent `workflow` runs, and `takes` names the steps
+    of it whose outputs it puts out besides those of the last ones; a run of it that began no longer than
+    `reuse_within_s` ago is taken instead of a new one. `timeout_s` counts from when the step first began, over all its
+    attempts. `prompts` changes what its model calls are told: by label, `label#2` for the second of that label, or `*`
+    for every call.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -71,6 +75,7 @@ class WorkflowStepDef(BaseModel):
     for_each: Annotated[str, Field(min_length=1)] | None = None
     max_parallel: Annotated[int, Field(ge=1, le=MOST_PARALLEL)] | None = None
     workflow: Slug | None = None
+    takes: Annotated[tuple[Key, ...], Field(max_length=100)] = ()
     reuse_within_s: Annotated[float, Field(gt=0, le=LONGEST_TIMEOUT_S)] | None = None
     retry: RetryPolicy | None = None
     timeout_s: Annotated[float, Field(gt=0, le=LONGEST_TIMEOUT_S)] | None = None

@@ -23,6 +23,7 @@ from shared.engine.take_brief import DEEPEST_RUN, Caller, check_subject, definit
 from shared.engine.times import Times
 from shared.errors import EngineError, RunCancelledError, SubWorkflowFailedError
 from shared.providers.handles import handle_or_none, normal_handle
+from shared.store.documents import as_jsonb
 from shared.store.session import Step
 from shared.workflows.check import OWN_FIELDS, check_brief
 
@@ -30,7 +31,7 @@ from shared.workflows.check import OWN_FIELDS, check_brief
 def run_sub_workflow(attempt: Attempt, step: Any, given: JsonObject, rooms: Rooms) -> AgentResult | EngineError | Ended:
     """What a claimed step comes to. Each try of its retry policy is a run of its own; asking twice starts it once."""
     key = f"sub-run of step {attempt.step_id}, try {attempt.failures + 1}"
-    rows = rooms.store.move(attempt.workspace_id, "sub_run_of_step", idempotency_key=key)
+    rows = rooms.store.move(attempt.workspace_id, "sub_run_of_step", idempotency_key=key, takes=_takes(step))
     if rows and RunStatus(rows[0].status).is_final:
         return _came_to(rows[0])
     times = Times.of(step, rooms.settings)
@@ -56,6 +57,7 @@ def _recent(attempt: Attempt, step: Any, given: JsonObject, rooms: Rooms) -> Age
         "recent_run_of_workflow",
         slug=step.definition["workflow"],
         within_s=within_s,
+        takes=_takes(step),
         handle=handle_or_none(handle) if isinstance(handle, str) else None,
         brand_id=_text(given.get("brand_id")),
         dataset=_text(given.get("dataset")),
@@ -67,6 +69,11 @@ def _recent(attempt: Attempt, step: Any, given: JsonObject, rooms: Rooms) -> Age
     told = f"not run again: run {run.id} began on {day}, {age} ago; one of the last {days(within_s)} will do"
     reused = {"started_at": run.started_at.isoformat(), "age_s": round(run.age_s), "told": told}
     return AgentResult(output=_output(run, reused))
+
+
+def _takes(step: Any) -> str | None:
+    """The keys of the inner steps whose outputs are wanted besides those of the last ones, as jsonb."""
+    return as_jsonb(step.definition.get("takes", []))
 
 
 def _text(value: Json) -> str | None:

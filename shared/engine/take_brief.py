@@ -238,6 +238,15 @@ def check_inner(definition: WorkflowDef, workspace_id: UUID, rooms: Rooms) -> No
                 _check_depth(step.workflow, (definition.slug,), workspace_id, rooms)
             except InvalidInputError as wrong:
                 raise InvalidDefinitionError(step.key, "workflow", wrong.problem) from wrong
+            _check_taken(step, definition_of(step.workflow, workspace_id, rooms))
+
+
+def _check_taken(step: WorkflowStepDef, inner: WorkflowDef) -> None:
+    keys = [one.key for one in inner.steps]
+    for key in step.takes:
+        if key not in keys:
+            told = f"{inner.slug} has no step {key!r}; it has: {', '.join(keys[:20])}"
+            raise InvalidDefinitionError(step.key, "takes", told)
 
 
 def _check_depth(slug: str, outer: tuple[str, ...], workspace_id: UUID, rooms: Rooms) -> None:

@@ -11,6 +11,7 @@ from shared.core.definitions import APPROVAL_NODE, SYNTHESIS_NODE, WORKFLOW_NODE
 AUDIT_WITHIN_S = 14 * 86_400.0
 
 _AUDIT = {"audit": "profile_audit.output.report_md"}
+_HOLD = "profile_audit.output.outputs.account_health.hold_paid_amplification || `false`"  # an audit may lack that step
 _SEGMENTS = {"segments": "audience_mapper.output.segments"}
 _AUDIENCE = {**_SEGMENTS, "audience": "audience_mapper.output.audience"}
 
@@ -28,6 +29,7 @@ _STEPS = (
         agent_name=WORKFLOW_NODE,
         label="Profile Audit",
         workflow="profile_audit",
+        takes=("account_health",),
         reuse_within_s=AUDIT_WITHIN_S,
     ),
     WorkflowStepDef(
@@ -60,6 +62,7 @@ _STEPS = (
         input_map={
             **_AUDIENCE,
             **_AUDIT,
+            "hold_paid_amplification": _HOLD,
             "published": "approve_publish.output.effects",
             "assets": "content_producer.output.assets",
         },

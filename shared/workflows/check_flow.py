@@ -138,8 +138,9 @@ def _check_workflow(step: WorkflowStepDef, before: Before) -> None:
         raise InvalidDefinitionError(step.key, "workflow", told)
     if step.workflow == before.slug:
         raise InvalidDefinitionError(step.key, "workflow", "runs itself")
-    if step.reuse_within_s is not None and step.workflow is None:
-        raise InvalidDefinitionError(step.key, "reuse_within_s", f"is for a step whose agent is {WORKFLOW_NODE}")
+    for field in ("takes", "reuse_within_s"):
+        if getattr(step, field) and step.workflow is None:
+            raise InvalidDefinitionError(step.key, field, f"is for a step whose agent is {WORKFLOW_NODE}")
 
 
 def check_field(step: WorkflowStepDef, where: str, path: str, source: WorkflowStepDef, field: str) -> None:

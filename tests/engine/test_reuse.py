@@ -35,6 +35,24 @@ ONLY_AUDIT = workflow(
 )
 
 
+ADS = workflow(
+    CAMPAIGN_LAUNCH.step("profile_audit"),
+    step(
+        "ad_campaign_director",
+        "profile_audit",
+        agent="ad_campaign_director",
+        input_map={
+            name: path
+            for name, path in CAMPAIGN_LAUNCH.step("ad_campaign_director").input_map.items()
+            if path.startswith("profile_audit.")
+        },
+        options={"assets": [{"sha256": "a" * 64}]},
+    ),
+    step("spend", "ad_campaign_director", agent="approval_gate"),
+    slug="ads",
+)
+
+
 @pytest.fixture(autouse=True)
 def _mock_mode(rooms: Rooms, tmp_path: Path) -> Iterator[None]:
     with mock_mode(asset_dir=tmp_path / "assets"):
@@ -162,6 +180,39 @@ def test_its_cost_is_within_the_cap(rooms: Rooms, queue: HeldQueue, workspace: U
     assert {(gate.kind, gate.workflow_slug) for gate in gates} == {("budget", "profile_audit")}
     assert cap.used_usd <= Decimal("0.0001")
     assert steps_of(run_id, workspace, rooms)["profile_audit"]["status"] == "waiting"
+
+
+@pytest.mark.parametrize(
+    ("handle", "status", "effects"), [("lakucosmetics", "ok", 1), ("competitor_cosmetics", "on_hold", 0)]
+)
+def test_no_ads_at_high_risk(
+    handle: str, status: str, effects: int, rooms: Rooms, queue: HeldQueue, workspace: UUID
+) -> None:
+    """The audit's word on the risk reaches the ad plan, whether the audit was made for it or taken over; at high risk
+    nothing is proposed, and the gate has nothing to release."""
+    for was_there in (False, True):
+        run_id = started(ADS, workspace, rooms, brief={**BRIEF, "handle": handle}).run_id
+        queue.deliver_all(rooms)
+        steps = steps_of(run_id, workspace, rooms)
+        (gate,) = rooms.store.move(workspace, "gates_newest_first", run_id=run_id, status="open", before=None, limit=50)
+
+        audit, ads = steps["profile_audit"]["output_jsonb"], steps["ad_campaign_director"]["output_jsonb"]
+        assert set(audit["outputs"]) == {"account_health", "synthesis"}
+        assert (audit["reused"] is not None) == was_there
+        assert (ads["status"], len(gate.proposal["effects"])) == (status, effects), ads["reason"]
+        assert ("shadowban risk is high" in ads["summary"]) == (status == "on_hold")
+
+
+def test_a_step_that_is_not_there_cannot_be_taken(rooms: Rooms, workspace: UUID) -> None:
+    """Told when the definition is stored, by step and field; and only a step that runs a workflow takes any."""
+    wrong = workflow(step("sub", agent="workflow", workflow="profile_audit", takes=("helth",)))
+    with pytest.raises(
+        InvalidDefinitionError, match="profile_audit has no step 'helth'; it has: account_health"
+    ) as told:
+        store_workflow(wrong, Caller(workspace, "ada"), rooms)
+    assert told.value.field == "steps.sub.takes"
+    with pytest.raises(InvalidDefinitionError, match="is for a step whose agent is workflow"):
+        check_definition(workflow(step("a", takes=("b",))))
 
 
 @pytest.mark.parametrize("seed", range(3))

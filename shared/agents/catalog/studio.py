@@ -122,6 +122,12 @@ AD_CAMPAIGN_DIRECTOR = AgentSpec(
         AUDIENCE,
         field("published", FieldType.LIST, "Posts that the gate before released, with their receipts.", default=()),
         field("assets", FieldType.LIST, "Videos that content_producer had Studio make.", default=()),
+        field(
+            "hold_paid_amplification",
+            FieldType.BOOLEAN,
+            "True: account_health found a high risk, and no ads are proposed.",
+            default=False,
+        ),
         field("ad_budget_usd", FieldType.MONEY_USD, "What the ads may spend in all.", required=True),
         field(
             "objective",
@@ -157,7 +163,7 @@ AD_CAMPAIGN_DIRECTOR = AgentSpec(
         field("max_films_usd", FieldType.MONEY_USD, "What these films may cost at most.", default=Decimal(10)),
     ),
     outputs=(
-        field("status", FieldType.ENUM, "Whether a plan can be proposed.", choices=("ok", "not_enough_data")),
+        field("status", FieldType.ENUM, "Whether a plan is proposed.", choices=("ok", "not_enough_data", "on_hold")),
         field("reason", FieldType.TEXT, "Why nothing is proposed; empty if something is."),
         field(
             "plan", FieldType.OBJECT, "Objective, audience, budget split, reach, schedule, creatives, ads, stop rules."

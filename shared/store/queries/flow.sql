@@ -157,13 +157,13 @@ select r.depth, r.brief_id, r.created_by, r.trigger_type, r.trigger_event_id, co
   from tiktok_workflow_runs r where r.id = :run_id::uuid;
 
 -- name: sub_run_of_step
--- The run that a step has started, with what its last steps have put out. No row: it has started none yet.
+-- The run that a step has started, with what its last steps have put out, and those that it :takes. No row: it has started none yet.
 select r.id, r.status, r.workflow_slug, r.report_md, r.error_class, r.error_message, r.total_cost_usd,
        (select jsonb_object_agg(s.key, coalesce(a.output_jsonb, s.output_jsonb))
           from tiktok_workflow_steps s
           left join tiktok_agent_runs a on a.workspace_id = s.workspace_id and a.id = s.agent_run_id
-         where s.workspace_id = r.workspace_id and s.workflow_run_id = r.id and s.successors = '{}'
-           and s.status = 'succeeded') as outputs
+         where s.workspace_id = r.workspace_id and s.workflow_run_id = r.id and s.status = 'succeeded'
+           and (s.successors = '{}' or :takes::jsonb ? s.key)) as outputs
   from tiktok_workflow_runs r where r.idempotency_key = :idempotency_key::text;
 
 -- name: recent_run_of_workflow
@@ -174,8 +174,8 @@ select r.id, r.status, r.workflow_slug, r.report_md, r.total_cost_usd, r.started
        (select jsonb_object_agg(s.key, coalesce(a.output_jsonb, s.output_jsonb))
           from tiktok_workflow_steps s
           left join tiktok_agent_runs a on a.workspace_id = s.workspace_id and a.id = s.agent_run_id
-         where s.workspace_id = r.workspace_id and s.workflow_run_id = r.id and s.successors = '{}'
-           and s.status = 'succeeded') as outputs
+         where s.workspace_id = r.workspace_id and s.workflow_run_id = r.id and s.status = 'succeeded'
+           and (s.successors = '{}' or :takes::jsonb ? s.key)) as outputs
   from tiktok_workflow_runs r
  where r.workflow_slug = :slug::text and r.status = 'succeeded'
    and r.started_at > now() - make_interval(secs => :within_s::float8)
