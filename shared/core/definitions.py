@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from shared.core.canonical import JsonObject, digest_of
+from shared.core.canonical import JsonObject, canonical_json, text_digest
 from shared.core.conditions import Join
 from shared.core.prompts import MOST_CHANGES, CallKey, PromptChange
 from shared.core.wording import problems_of
@@ -130,9 +130,14 @@ class WorkflowDef(BaseModel):
         return any(step.budget_usd is not None for step in self.steps)
 
     @cached_property
+    def canonical(self) -> str:
+        """The definition as it is stored, as canonical JSON."""
+        return canonical_json(self.to_dag_jsonb())
+
+    @cached_property
     def digest(self) -> str:
         """What a run pins: the sha-256 of the definition's canonical JSON."""
-        return digest_of(self.to_dag_jsonb())
+        return text_digest(self.canonical)
 
     def step(self, key: str) -> WorkflowStepDef:
         return next(step for step in self.steps if step.key == key)

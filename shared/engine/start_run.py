@@ -152,7 +152,7 @@ def _values(request: RunRequest, rooms: Rooms) -> dict[str, Any]:
         "workflow_version": definition.version,
         "name": definition.name,
         "description": definition.description,
-        "dag_jsonb": as_jsonb(definition.to_dag_jsonb()),
+        "dag_jsonb": definition.canonical,
         "brief_id": request.brief_id,
         "brief_jsonb": as_jsonb(request.brief),
         "trigger_type": request.trigger_type.value,

@@ -273,7 +273,7 @@ def store_workflow(definition: WorkflowDef, caller: Caller, rooms: Rooms) -> str
             workflow_version=definition.version,
             name=definition.name,
             description=definition.description,
-            dag_jsonb=as_jsonb(definition.to_dag_jsonb()),
+            dag_jsonb=definition.canonical,
         )
     except ConstraintError as taken:  # somebody stored another one at the same moment
         if taken.constraint != "tiktok_workflows_one_of_a_version":

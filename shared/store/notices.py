@@ -77,11 +77,13 @@ class RunEnds:
         idle_since = asked_at = time.monotonic()
         while time.monotonic() - idle_since < LINGER_S and not self._closed.is_set():
             readable, _, _ = select.select([connection.socket], [], [], 1.0)
-            if readable or time.monotonic() - asked_at > IDLE_S:
-                connection.ping()  # reads what has arrived, and says that we are still there
+            if readable:
+                connection.read_arrived()
+            elif time.monotonic() - asked_at > IDLE_S:
+                connection.ping()  # says that we are still there
                 asked_at = time.monotonic()
-                for payload in connection.take_notices():
-                    self._wake(UUID(payload))
+            for payload in connection.take_notices():
+                self._wake(UUID(payload))
             with self._lock:
                 if self._waiting:
                     idle_since = time.monotonic()
