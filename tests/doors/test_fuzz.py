@@ -20,6 +20,7 @@ from tests.support.doors import (
     BRANDS,
     BRIEF,
     BRIEFS,
+    PLAN_ASSETS,
     POSTS,
     PROBLEM,
     RUN,
@@ -86,6 +87,7 @@ FIELDS = [
     "up_to_usd",
     "key",
     "payload",
+    "brief",
 ]
 GOOD: dict[str, dict[str, Any]] = {
     BRANDS: BRAND,
@@ -102,6 +104,7 @@ GOOD: dict[str, dict[str, Any]] = {
             {"key": "b", "agent_name": "synthesis", "depends_on": ["a"], "input_map": {"x": "a.output.status"}},
         ],
     },
+    PLAN_ASSETS: {"brand_id": NOWHERE, "brief": {"goal": "g", "handle": "a", "products": [{"name": "n"}]}},
     SIGNALS: {"key": "a", "payload": {"b": [1]}},
     APPROVE: {"digest": "0" * 64, "note": "n", "up_to_usd": "1"},
     STEP_TASK: {"workspace_id": NOWHERE, "run_id": NOWHERE, "step_id": NOWHERE},
@@ -118,6 +121,7 @@ READS = [
     f"/api/dashboard/approvals/{NOWHERE}",
     "/api/dashboard/effects",
     f"{RUNS}/{NOWHERE}/effects",
+    "/api/dashboard/ad-spend",
     "/api/dashboard/caps",
     BRANDS,
     f"{BRANDS}/{NOWHERE}",
