@@ -55,6 +55,8 @@ def _recent(attempt: Attempt, step: Any, given: JsonObject, rooms: Rooms) -> Age
     rows = rooms.store.move(
         attempt.workspace_id,
         "recent_run_of_workflow",
+        run_id=attempt.run_id,
+        key=attempt.key,
         slug=step.definition["workflow"],
         within_s=within_s,
         takes=_takes(step),

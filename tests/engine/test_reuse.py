@@ -13,7 +13,9 @@ import pytest
 from shared.agents.records import Brand
 from shared.core.definitions import WorkflowDef
 from shared.engine.brands import add_brand
+from shared.engine.earlier_run import Again
 from shared.engine.read_run import read_run
+from shared.engine.restart_run import repeat_run
 from shared.engine.rooms import Rooms
 from shared.engine.sub_run import days
 from shared.engine.take_brief import Caller, run_ad_hoc, store_workflow
@@ -154,6 +156,26 @@ def test_the_same_brand_is_the_same(rooms: Rooms, queue: HeldQueue, workspace: U
     before = audited(rooms, queue, workspace, brand_id=brand)
 
     assert launched(rooms, queue, workspace, brand_id=brand)["profile_audit"]["output_jsonb"]["run_id"] == str(before)
+
+
+@pytest.mark.parametrize("is_fresh", [False, True])
+def test_a_restart_from_the_step_makes_a_new_one(
+    is_fresh: bool, rooms: Rooms, queue: HeldQueue, workspace: UUID
+) -> None:
+    """Whoever wants the step done again does not get the old run; from any later step its output is taken over."""
+    run_id = started(ONLY_AUDIT, workspace, rooms, brief={"handle": "lakucosmetics"}).run_id
+    queue.deliver_all(rooms)
+    (first,) = audits(rooms, workspace)
+    caller = Caller(workspace, "ada")
+    later = repeat_run(Again("restart", run_id, "last", is_fresh=is_fresh), caller, rooms).run_id
+    queue.deliver_all(rooms)
+    assert [run.id for run in audits(rooms, workspace)] == [first.id]
+
+    again = repeat_run(Again("restart", later, "sub", is_fresh=is_fresh), caller, rooms).run_id
+    queue.deliver_all(rooms)
+
+    made = steps_of(again, workspace, rooms)["sub"]["output_jsonb"]
+    assert (made["reused"], made["run_id"] == str(first.id)) == (None, False)
 
 
 def test_a_failed_audit_stops_the_campaign(rooms: Rooms, queue: HeldQueue, workspace: UUID) -> None:

@@ -168,7 +168,8 @@ select r.id, r.status, r.workflow_slug, r.report_md, r.error_class, r.error_mess
 
 -- name: recent_run_of_workflow
 -- The newest run of a workflow for the same account, brand and data set that succeeded, of those that began no longer
--- than so many seconds ago: what it read is as old as its beginning.
+-- than so many seconds ago: what it read is as old as its beginning. None where the step that asks is the one that
+-- somebody wants done again.
 select r.id, r.status, r.workflow_slug, r.report_md, r.total_cost_usd, r.started_at,
        extract(epoch from now() - r.started_at)::float8 as age_s,
        (select jsonb_object_agg(s.key, coalesce(a.output_jsonb, s.output_jsonb))
@@ -179,6 +180,8 @@ select r.id, r.status, r.workflow_slug, r.report_md, r.total_cost_usd, r.started
   from tiktok_workflow_runs r
  where r.workflow_slug = :slug::text and r.status = 'succeeded'
    and r.started_at > now() - make_interval(secs => :within_s::float8)
+   and not exists (select from tiktok_workflow_runs own
+                    where own.id = :run_id::uuid and :key::text = any (own.forked_at_steps))
    and lower(ltrim(r.brief_jsonb ->> 'handle', '@')) is not distinct from :handle::text
    and r.brief_jsonb ->> 'brand_id' is not distinct from :brand_id::text
    and r.brief_jsonb ->> 'dataset' is not distinct from :dataset::text
