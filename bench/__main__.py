@@ -95,9 +95,12 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
 
 def main() -> None:
     given = arguments()
-    (show_lines if given.json else show)(results(given))
+    if given.json:
+        show_lines(results(given))
+        return
+    show(results(given))
     for peer in given.peers:
-        print(f"\n{peer.name} keeps: {peer.durable}.", flush=True)
+        print(f"\n{peer.name} keeps: {peer.durable}.")
 
 
 if __name__ == "__main__":

@@ -250,10 +250,11 @@ select scope, scope_id, cap_usd, used_usd from tiktok_caps
  where workspace_id = :workspace_id::uuid and used_usd > cap_usd;
 
 -- name: wrong_i5_reservation_open
--- At rest no money is held for a call.
+-- At rest no money is held for a call. For ads it is, until TikTok has said what they spent.
 select l.id, l.reserved_usd, r.status from tiktok_ledger l
   join tiktok_workflow_runs r on r.workspace_id = l.workspace_id and r.id = l.run_id
- where l.workspace_id = :workspace_id::uuid and l.settled_usd is null and r.status <> 'running';
+ where l.workspace_id = :workspace_id::uuid and l.settled_usd is null and l.kind = 'model'
+   and r.status <> 'running';
 
 -- name: wrong_i5_counter
 -- What a run's cap counts is what its ledger says.

@@ -46,7 +46,7 @@ def end_postgres(trial: Trial) -> None:
         trial.pace.tell(f"{now.steps_done} of {goal} steps, Postgres ended {ends.total()} times")
         if now.steps_done >= goal and ends.total() >= trial.pick(2, 10):
             break
-        if now.open_runs < 4:
+        if now.open_runs < 8:
             trial.start(slug)
         if time.monotonic() >= due:
             number = trial.chance.choice((signal.SIGINT, signal.SIGQUIT))
