@@ -16,6 +16,7 @@ import shared.engine.rooms as engine_rooms
 from local.doors import Wsgi
 from local.doors import make_app as doors
 from local.drill.faults import DRILL_FOLDER, Death, Faults, share
+from local.drill.telling import DrillAudit, DrillMirror
 from shared.config import Settings, current_settings
 from shared.engine.rooms import furnished
 from shared.errors import TransientError
@@ -151,5 +152,8 @@ def make_app() -> Wsgi:
     settings = current_settings()
     faults = Faults(settings.army_home / DRILL_FOLDER)
     # The slot that current_rooms() fills at the first request: filled before it, nothing of the engine is replaced.
-    engine_rooms._made[:] = [furnished(settings, DrillStore(settings, faults), DrillQueue(settings, faults))]
+    rooms = furnished(settings, DrillStore(settings, faults), DrillQueue(settings, faults))
+    audit = DrillAudit(settings, faults) if rooms.audit else None
+    mirror = DrillMirror(settings, faults) if rooms.mirror else None
+    engine_rooms._made[:] = [replace(rooms, audit=audit, mirror=mirror)]
     return Front(doors(), faults)

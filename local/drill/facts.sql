@@ -291,3 +291,21 @@ select e.id, e.title, e.status, g.status as gate from tiktok_effects e
   left join tiktok_gates g on g.workspace_id = e.workspace_id and g.id = e.gate_id
  where e.workspace_id = :workspace_id::uuid and e.status in ('released', 'doing', 'done', 'unknown')
    and g.status is distinct from 'approved';
+
+-- name: untold
+-- Events that the audit or the mirror has not been told of.
+select count(*)::int as untold from tiktok_outbox o
+  left join tiktok_tellings t on t.workspace_id = o.workspace_id and t.subject_id = o.subject_id
+ where o.workspace_id = :workspace_id::uuid
+   and (t.subject_id is null or o.seq > least(t.published_seq, t.mirrored_seq));
+
+-- name: event_ids
+select subject_id || ':' || seq as event_id from tiktok_outbox where workspace_id = :workspace_id::uuid;
+
+-- name: states
+-- What the mirror is to show in the end: the path below the workspace, the status, and of a run its version.
+select 'runs/' || id as path, status::text as status, version from tiktok_workflow_runs
+ where workspace_id = :workspace_id::uuid
+ union all
+select 'runs/' || workflow_run_id || '/steps/' || key, status::text, null from tiktok_workflow_steps
+ where workspace_id = :workspace_id::uuid;

@@ -1,6 +1,6 @@
 """What must hold after every drill, whatever was done to it: read from Postgres past the wall, and from the bill.
 
-I6 to I8 (mirror, audit in BigQuery, audit chain) are not checked: those parts do not exist yet.
+I6 to I8 (mirror, audit, its chain) are checked by the drills that have them on.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from local.drill.trial import Trial
 from local.drill.until import DrillError, Told
 from local.drill.world import Layout, World
 
-NOT_CHECKED = "not checked, because it does not exist yet: I6 mirror, I7 BigQuery, I8 audit chain"
+NOT_CHECKED = "I6 mirror, I7 audit and I8 its chain are checked in F11 and F12 alone, where they are on"
 
 
 @dataclass(frozen=True)

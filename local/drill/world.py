@@ -36,10 +36,11 @@ FACTS = parsed((Path(__file__).parent / "facts.sql").read_text())
 
 @dataclass(frozen=True)
 class Layout:
-    """The stack that a drill needs. `environ`: settings of the doors."""
+    """The stack that a drill needs. `environ`: settings of the doors; `beside`: of `audit` and `mirror`, what is on."""
 
     environ: Mapping[str, str] = field(default_factory=dict)
     executors: Executors = field(default_factory=Executors)
+    beside: tuple[str, ...] = ()
 
 
 class World:
@@ -69,6 +70,7 @@ class World:
             executors=layout.executors,
             app=app,
             sweep_every_s=0.5,
+            fakes=layout.beside,
         )
         self.faults = Faults(self.folder / "stack" / DRILL_FOLDER)
 

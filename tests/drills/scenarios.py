@@ -14,6 +14,7 @@ from tests.drills.scenarios_platform import (
     end_postgres,
     run_out_of_time,
 )
+from tests.drills.scenarios_telling import TELLING, crash_drains, shake_the_mirror
 from tests.drills.scenarios_tenants import flood_the_queue
 from tests.drills.scenarios_versions import HUNDRED, cancel_storm, deploy_in_flight
 
@@ -38,7 +39,6 @@ SCENARIOS: tuple[Scenario, ...] = (
     Scenario("F8", "the platform refuses deliveries", refuse_deliveries, "5 min"),
     Scenario("F9", "createTask fails, with and without a task", lose_wake_ups, "100 runs of 16 steps"),
     Scenario("F10", "branches of a join end together", race_joins, "10,000 joins"),
-    Scenario("F11", "the outbox drainer crashes", None, missing="there is no outbox drainer yet"),
     Scenario("F13", "one workspace floods the queue", flood_the_queue, "10,000 steps beside 10"),
     Scenario("F14", "calls race for the last cent of a cap", race_for_the_budget, "20 runs of 200 calls"),
     Scenario("F15", "decisions race at gates", race_decisions, "1,000 gates of 20 decisions"),
@@ -47,5 +47,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     Scenario("F19", "executors with wrong clocks", shift_clocks, "10 min ahead, behind and jumping", CLOCKS),
     Scenario("F17", "a storm of cancellations", cancel_storm, "100 runs, all at a model call", HUNDRED),
     Scenario("F5", "a step needs more time than a request has", run_out_of_time, "10 s", SHORT_TIMEOUT),
+    Scenario("F11", "the outbox drainer crashes", crash_drains, "1,000 events", TELLING),
+    Scenario("F12", "the mirror is slow and aborts", shake_the_mirror, "50 updates/s", TELLING),
     Scenario("I10", "vendors act, and nobody hears of it", do_effects, "600 effects", SHORT_EFFECTS),
 )

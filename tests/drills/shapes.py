@@ -59,6 +59,16 @@ def chain(length: int, calls: int) -> WorkflowDef:
     return workflow(f"drill_chain_{length}_{calls}", *steps)
 
 
+def lanes(width: int, length: int) -> WorkflowDef:
+    """So many chains side by side, with a model call in each step."""
+    steps = [
+        step(f"lane_{lane}_{n}", *([f"lane_{lane}_{n - 1}"] if n else []), agent="drill_calls", calls=1)
+        for lane in range(width)
+        for n in range(length)
+    ]
+    return workflow(f"drill_lanes_{width}_{length}", *steps)
+
+
 def joins(widths: list[int], number: int) -> WorkflowDef:
     """Joins one after the other, each over so many branches that end on the same tick."""
     steps = [step("start")]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from local.drill.faults import Death, Faults, Plan, share
-from local.drill.running import Result, Runner, table
+from local.drill.running import Result, Runner, Scenario, table
 from local.drill.trial import Answered
 from local.stack import ROOT
 from tests.drills.app import APP, register_parts
@@ -18,7 +18,21 @@ from tests.drills.scenarios import SCENARIOS
 from tests.drills.scenarios_connections import most_at_once
 
 SEED = 7
-IN_SHORT = ("F1", "F2", "F3", "F6", "F9", "F10", "F14", "F15", "F16", "I10")  # the others are in `make drills`
+# The others are in `make drills`.
+IN_SHORT = (
+    "F1",
+    "F2",
+    "F3",
+    "F6",
+    "F9",
+    "F10",
+    "F14",
+    "F15",
+    "F16",
+    "F11",
+    "F12",
+    "I10",
+)
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +50,8 @@ def test_every_invariant_holds_after(runner: Runner, name: str) -> None:
 
     result = runner.run(scenario)
 
+    if result.left_out:
+        pytest.skip(result.left_out)
     assert result.problems == []
     assert result.fired > 0
 
@@ -78,13 +94,14 @@ def test_a_plan_reaches_the_other_side(tmp_path: Path) -> None:
 def test_the_table_says_what_broke() -> None:
     """A drill with a problem is BROKEN in its row, and the problem stands below; one that cannot run says why."""
     by_name = {scenario.name: scenario for scenario in SCENARIOS}
-    left_out = Result(by_name["F11"], left_out=by_name["F11"].missing)
+    absent = Scenario("F0", "nothing", None, missing="there is none yet")
+    left_out = Result(absent, left_out=absent.missing)
 
     told = table([Result(by_name["F1"], problems=["i4: paid twice"]), left_out])
 
     assert "BROKEN" in told.splitlines()[2]
     assert "F1: BROKEN: i4: paid twice" in told
-    assert "F11: left out: there is no outbox drainer yet" in told
+    assert "F0: left out: there is none yet" in told
 
 
 def test_the_crowd_is_counted() -> None:
