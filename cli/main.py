@@ -16,6 +16,7 @@ from cli import show
 from cli.accounts import accounts
 from cli.approvals import COMMANDS as APPROVAL_COMMANDS
 from cli.assets import plan_assets
+from cli.audit import audit
 from cli.brands import brands
 from cli.card import show_what_waits
 from cli.client import Api, ApiError
@@ -82,6 +83,7 @@ for command in (
     *APPROVAL_COMMANDS,
     *EFFECT_COMMANDS,
     *MONEY_COMMANDS,
+    audit,
     accounts,
     brands,
     plan_assets,

@@ -8,6 +8,7 @@ import functions_framework
 from shared.agents.catalog import SPECS
 from shared.agents.registry import AGENT_REGISTRY
 from shared.engine import read_run as reading
+from shared.engine.verify_audit import verify_run
 from shared.errors import InvalidInputError
 from shared.web.door import Answer, Call, Door, from_user
 from shared.web.requests import Rows, RunsPage, RunWait, StreamFrom
@@ -63,6 +64,11 @@ def _after(call: Call) -> int:
 def list_agent_runs(call: Call) -> Answer:
     rows = reading.read_agent_runs(call.workspace_id, call.id_named("run_id"), call.rooms)
     return Answer({"agent_runs": rows})
+
+
+@door.route("GET", "/api/dashboard/workflows/runs/<run_id>/audit", caller=from_user)
+def audit_of_run(call: Call) -> Answer:
+    return Answer(verify_run(call.workspace_id, call.id_named("run_id"), call.rooms))
 
 
 @door.route("GET", "/api/dashboard/agent-runs/<agent_run_id>/steps", caller=from_user, query=Rows)

@@ -45,7 +45,7 @@ class Plan(BaseModel):
     most_copies: int = 1  # each wake-up becomes 2 to so many tasks; 1: it stays one
     drain_death_each: int = 0  # a drain dies after so many events that the topic took; 0: none does
     mirror_aborted_share: float = 0.0  # of commits to the mirror: half before, half after they took effect
-    mirror_delay_s: float = 0.0  # a commit is held back by up to this
+    mirror_delay_s: float = 0.0  # a commit is held back by up to this, most of them by little
     act_troubles: dict[str, float] = {}  # of effects, by what happens in their first attempt
     has_wrong_clocks: bool = False  # for doors that can shift their clocks
 

@@ -55,7 +55,7 @@ class DrillMirror(Mirror):
         plan = self._faults.plan()
         self._number += 1
         drawn = share(plan.seed, "mirror", os.getpid(), self._number)
-        time.sleep(plan.mirror_delay_s * share(plan.seed, "delay", os.getpid(), self._number))
+        time.sleep(plan.mirror_delay_s * share(plan.seed, "delay", os.getpid(), self._number) ** 4)
         if drawn < plan.mirror_aborted_share / 2:
             self._abort("before")
         answer = super()._call(method, request, timeout_s)

@@ -48,7 +48,7 @@ def shake_the_mirror(trial: Trial) -> None:
     if _is_off(trial):
         return
     delay_s, aborted_share = trial.pick(3, 30), 0.6 if trial.is_short else 0.3  # a short run commits a few times only
-    trial.world.vendor.reset(pace_s=0.03)
+    trial.world.vendor.reset(pace_s=trial.pick(3, 25) / 100)
     trial.plan(mirror_aborted_share=aborted_share, mirror_delay_s=float(delay_s))
     (run_id,) = trial.start(trial.store(lanes(4, trial.pick(50, 300))))
     began = time.monotonic()

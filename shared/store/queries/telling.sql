@@ -165,3 +165,15 @@ with mark as (
 select workspace_id, subject_id, generation from found
  union all
 select workspace_id, subject_id, generation from again;
+
+-- name: published_of
+-- Up to where a subject was published, and the hash of the last event then.
+select published_seq, chain_head from tiktok_tellings where subject_id = :subject_id::uuid;
+
+-- name: events_published
+select seq, kind, payload::text as payload, created_at from tiktok_outbox
+ where subject_id = :subject_id::uuid and seq > :after::int and seq <= :until::int order by seq;
+
+-- name: links_published
+select seq, hash from tiktok_audit_links
+ where subject_id = :subject_id::uuid and seq > :after::int and seq <= :until::int order by seq;
