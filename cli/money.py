@@ -138,8 +138,9 @@ def _sentences(proof: JsonObject) -> list[str]:
     if Decimal(ads["reserved_usd"]):
         settled = sum(1 for day in ads["days"] if day["settled_usd"] is not None)
         told.append(
-            f"ad spend reserved: {money(ads['reserved_usd'])}, settled: {money(ads['settled_usd'])} "
-            f"for {settled} of {len(ads['days'])} days"
+            f"ad spend held against the caps of {len(ads['days'])} days: {money(ads['reserved_usd'])} "
+            "(a quarter more than the budget: TikTok may overshoot a day by that); "
+            f"settled: {money(ads['settled_usd'])} for {settled} of them"
         )
     if Decimal(proof["not_in_totals_usd"]):
         told.append(f"answered after its step had ended, in no total: {money(proof['not_in_totals_usd'])}")
