@@ -18,6 +18,7 @@ each (afterwards all is well). `POST /_pace` with {"seconds": 0.2} lets every an
     tool_use                calls the first tool           no_usage                an answer without usage
     garbage                 200, but no message            stream_error            an error event inside the stream
     stream_reset            a stream that breaks off       other_model:NAME        answered, and billed, by that model
+    stream_stall:20         a stream that stands still in its middle for 20 s
 """
 
 from __future__ import annotations
@@ -103,6 +104,7 @@ class Desk:
     at_work: int = 0
     most_at_once: int = 0
     pace_s: float = 0.0
+    stalled: threading.Event = field(default_factory=threading.Event)  # a stream stands still
 
     @contextmanager
     def working(self) -> Iterator[None]:
@@ -289,6 +291,9 @@ class _Door(LoopbackDoor):
         for number, event in enumerate(events_of(message)):
             if number == 4 and fault.name == "stream_reset":
                 return self.hang_up()
+            if number == 4 and fault.name == "stream_stall":
+                self.server.desk.stalled.set()
+                time.sleep(float(next(iter(fault.options))))
             if number == 4 and fault.name == "stream_error":
                 event = {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}  # noqa: PLW2901
             self._chunk(f"event: {event['type']}\ndata: {json.dumps(event)}   \n\n".encode())

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from shared.config import Settings, current_settings
-from shared.core.canonical import canonical_json
+from shared.core.canonical import JsonObject, canonical_json
 from shared.core.status import CallKind
 from shared.errors import EngineError
 from shared.llm.attempts import Failure, Reply, Send, ask_until_answered
@@ -20,7 +20,7 @@ from shared.llm.prices import ceiling_usd
 from shared.llm.request import ModelRequest
 from shared.trace.calls import Answer, Call, FailedCall
 from shared.trace.context import current_workspace_id
-from shared.trace.journal import current_journal, hold_another_try, journaled
+from shared.trace.journal import current_journal, hold_another_try, journaled, note_cut_off
 
 log = logging.getLogger("claude")
 
@@ -49,10 +49,11 @@ class CallNames:
 async def ask(request: ModelRequest, names: CallNames, label: str, timeout_s: float) -> Answer:
     """The answer, whose `output` is the API's response as it came. Logs `claude.call` (C028), never a prompt."""
     settings = current_settings()
-    send = _transport(request, names, settings)
+    heard: JsonObject = {}
+    send = _transport(request, names, settings, heard)
 
     async def act() -> Answer | FailedCall:
-        return await _act(request, label, send, timeout_s, settings)
+        return await _act(request, label, send, heard, timeout_s, settings)
 
     call = Call(
         kind=CallKind.LLM,
@@ -75,7 +76,7 @@ def _ceiling_usd(request: ModelRequest) -> Decimal | None:
     return ceiling_usd(request.model.id, prompt_tokens, request.max_tokens)
 
 
-def _transport(request: ModelRequest, names: CallNames, settings: Settings) -> Send:
+def _transport(request: ModelRequest, names: CallNames, settings: Settings, heard: JsonObject) -> Send:
     """The way to the model, imported here so that each mode loads only its own."""
     if settings.claude_mode == "mock":
         from shared.llm.mock import open_call as open_mock_call
@@ -83,16 +84,20 @@ def _transport(request: ModelRequest, names: CallNames, settings: Settings) -> S
         return open_mock_call(request, names.agent, names.fixtures, settings.mock_latency_scale)
     from shared.llm.real import open_call as open_real_call
 
-    return open_real_call(request.body(user_id=_workspace_hash()), settings)
+    return open_real_call(request.body(user_id=_workspace_hash()), settings, heard)
 
 
 async def _act(
-    request: ModelRequest, label: str, send: Send, timeout_s: float, settings: Settings
+    request: ModelRequest, label: str, send: Send, heard: JsonObject, timeout_s: float, settings: Settings
 ) -> Answer | FailedCall:
     failures: list[Failure] = []
 
     async def send_and_keep(try_timeout_s: float) -> Reply | Failure:
-        outcome = await send(try_timeout_s)
+        try:
+            outcome = await send(try_timeout_s)
+        except asyncio.CancelledError:
+            failures.append(Failure("cut_off", heard=dict(heard) or None))
+            raise
         if isinstance(outcome, Failure):
             _log_failure(label, request.model.id, outcome)
             failures.append(outcome)
@@ -108,6 +113,9 @@ async def _act(
             slot=_slot(settings),
             hold_more=hold_another_try,
         )
+    except asyncio.CancelledError:
+        note_cut_off(replace(unanswered(request, failures), latency_ms=_ms_since(started)))
+        raise
     except EngineError as failed:
         return FailedCall(failed, replace(unanswered(request, failures), latency_ms=_ms_since(started)))
     latency_ms = _ms_since(started) if reply.simulated_ms is None else reply.simulated_ms

@@ -34,10 +34,10 @@ class Failure:
     """A try that brought no response. `detail` is the API's own message: for the log, never for end users.
 
     `is_sent` is false only where it is certain that nothing went out. `heard` is what a stream had told of its message
-    (`model`, `usage`) before it broke off.
+    (`model`, `usage`) before it broke off. `cut_off`: we closed it, because the run was cancelled or its time was over.
     """
 
-    kind: Literal["status", "connection", "timeout", "unreadable"]
+    kind: Literal["status", "connection", "timeout", "unreadable", "cut_off"]
     status: int | None = None
     type: str | None = None
     code: str | None = None

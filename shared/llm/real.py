@@ -34,18 +34,19 @@ _clients: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, s
 _clients = weakref.WeakKeyDictionary()
 
 
-def open_call(body: JsonObject, settings: Settings) -> Send:
-    """One call over HTTP; each `send` is one try, which may take `timeout_s` seconds in all."""
+def open_call(body: JsonObject, settings: Settings, heard: JsonObject) -> Send:
+    """One call over HTTP; each `send` is one try, which may take `timeout_s` seconds in all. What the stream of the
+    current try has told goes into `heard`, for one that is cut off from outside."""
 
     async def send(timeout_s: float) -> Reply | Failure:
+        heard.clear()
         client = await _client(settings)
-        heard: JsonObject = {}
         try:
             async with asyncio.timeout(timeout_s):
                 outcome = await _try(client, body, timeout_s, heard)
         except TimeoutError:
             outcome = Failure("timeout")
-        return outcome if isinstance(outcome, Reply) else replace(outcome, heard=heard or None)
+        return outcome if isinstance(outcome, Reply) else replace(outcome, heard=dict(heard) or None)
 
     return send
 

@@ -95,14 +95,17 @@ class Shortage:
 
 class JournalStore(Protocol):
     """Where rows go. `begin` reserves the money for a call, or says what it is short of and writes nothing. Each method
-    commits before it returns. A step that is not ours any more raises `FenceLostError`, one whose run was cancelled
-    `RunCancelledError`. `doubt` returns the row with its answer, if that has come meanwhile."""
+    commits before it returns; what `cut_off` does not write is in doubt all the same. A step that is not ours any more
+    raises `FenceLostError`, one whose run was cancelled `RunCancelledError`. `doubt` returns the row with its answer,
+    if that has come meanwhile."""
 
     def begin(self, row: Row) -> Shortage | None: ...
 
     def hold_more(self, row: Row) -> bool: ...
 
     def finish(self, row: Row) -> None: ...
+
+    def cut_off(self, row: Row) -> None: ...
 
     def record(self, row: Row) -> None: ...
 
@@ -235,6 +238,17 @@ class Journal:
         """Reserves the worst case of a call once more. False if it does not fit under a cap."""
         return row.call.ceiling_usd is None or self._store.hold_more(row)
 
+    def note_cut_off(self, row: Row, spent: Answer) -> None:
+        """Writes down what a call had taken that is cut off from outside: in doubt, or for nothing if it never went
+        out. Nothing is written where nothing is known."""
+        if spent.usage is None and not spent.cost_known:
+            return
+        outcome = CallOutcome.FAILED if spent.cost_known else CallOutcome.IN_DOUBT
+        told = "cut off before it was answered"
+        self._store.cut_off(
+            replace(row, outcome=outcome, answer=spent, error_message=told, latency_ms=spent.latency_ms)
+        )
+
     async def wait_for(self, key: str, timeout_s: float | None) -> Json:
         """What was sent to `key`, now or in an earlier attempt. Raises `SuspendedError` until then."""
 
@@ -300,6 +314,13 @@ def hold_another_try() -> bool:
     False if a cap leaves too little."""
     journal, row = current_journal(), _row_under_way.get()
     return journal is None or row is None or journal.hold_more(row)
+
+
+def note_cut_off(spent: Answer) -> None:
+    """The call that is being made is cut off from outside: keeps what is known of it."""
+    journal, row = current_journal(), _row_under_way.get()
+    if journal is not None and row is not None:
+        journal.note_cut_off(row, spent)
 
 
 def _noting(act: Act, change: str) -> Act:

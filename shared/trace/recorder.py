@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,6 +21,8 @@ from shared.store.session import Step, Store
 from shared.trace.calls import Answer, Usage
 from shared.trace.changes import Asked
 from shared.trace.journal import Remembered, Row, Shortage, Signal
+
+log = logging.getLogger(__name__)
 
 PAUSE_S = 0.25  # between two tries to write an answer down
 ERROR_CHARACTERS = 10_000
@@ -82,6 +85,20 @@ class StepRecorder:
     def finish(self, row: Row) -> None:
         """Writes the answer and settles the money. It is paid for, so while the database is away it is tried again, for
         a lease at most: what is not written is in doubt, and asked again. Written once more, it says the same."""
+        (kept,) = self._insisted(self._ending(row)) or (None,)
+        if kept is None or kept.outcome == CallOutcome.WASTED:
+            raise FenceLostError(f"call {row.call.label!r} was answered after the step had been taken over")
+
+    def cut_off(self, row: Row) -> None:
+        """Writes what is known of a call that was cut off, in one try: the step ends now, and must not be held up. What
+        is not written is in doubt all the same."""
+        try:
+            self._store.move_all(self._workspace_id, self._ending(row))
+        except StoreBusyError as busy:
+            log.warning("journal.cut_off_lost: %s (%s)", row.call.label, busy)
+
+    def _ending(self, row: Row) -> list[Step]:
+        """What ends a call, and settles the money that it held."""
         values = {
             "agent_run_id": row.agent_run_id,
             "idx": row.idx,
@@ -89,14 +106,9 @@ class StepRecorder:
             "attempt": self._fence["attempt"],
             **_answered(row),
         }
-        moves = [("finish_call", values)] if row.call.ceiling_usd is None else self._settling(row, values)
-        (kept,) = self._insisted(moves) or (None,)
-        if kept is None or kept.outcome == CallOutcome.WASTED:
-            raise FenceLostError(f"call {row.call.label!r} was answered after the step had been taken over")
-
-    def _settling(self, row: Row, values: JsonObject) -> list[Step]:
         settled = {"agent_run_id": row.agent_run_id, "id": row.id}
-        return [("finish_call", values), *self._locks(), ("settle_call", settled)]
+        is_held = row.call.ceiling_usd is not None
+        return [("finish_call", values), *([*self._locks(), ("settle_call", settled)] if is_held else [])]
 
     def _insisted(self, moves: list[Step]) -> list[Any]:
         """The rows of the first move."""

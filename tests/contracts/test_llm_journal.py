@@ -329,6 +329,21 @@ async def killed() -> ClaudeResult:
         return await ask()
 
 
+def test_what_never_went_out_is_cut_off_for_nothing() -> None:
+    """Refused, and cut off in the pause before the next try: nothing can be billed, so nothing is in doubt."""
+    store = MemoryJournalStore()
+    with real_mode() as fake:
+        in_run(ask, MemoryJournalStore())  # the SDK is imported now
+        fake.script("429:retry-after=9")
+        with pytest.raises(TimeoutError):
+            in_run(killed, store)
+
+    row = store.one()
+    assert row.answer is not None
+    assert (row.outcome, row.answer.cost_usd, row.answer.cost_known) == (CallOutcome.FAILED, Decimal(0), True)
+    assert row.error_message == "cut off before it was answered"
+
+
 def test_a_correction_is_replayed_too() -> None:
     """Answer and correction are two calls with two rows; both are reused."""
     rows = MemoryJournalStore()

@@ -13,16 +13,22 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from shared.agents.base import AgentContext, AgentResult, BaseAgent
+from shared.agents.registry import AGENT_REGISTRY
 from shared.core.status import RunStatus
 from shared.engine.control import Ask, cancel_run, pause_run, resume_run
 from shared.engine.pause_scope import pause_scope, read_pauses, resume_scope
+from shared.engine.prove import prove_run
 from shared.engine.read_run import read_agent_run, read_agent_runs, read_run, stream_run
 from shared.engine.rooms import Rooms
 from shared.engine.sweep import sweep
 from shared.engine.work_steps import StepOutcome
 from shared.errors import ConflictError, NotFoundError
+from shared.llm.claude import call_claude_cached
 from shared.store.session import Store
+from tests.support.agents import Anything
 from tests.support.escrow import registered_effects
+from tests.support.model_calls import real_mode
 from tests.support.queues import HeldQueue, Outcome
 from tests.support.runs import claim_of, events_of, started, step, steps_of, workflow
 from tests.support.stopping import HookedStore, Point, at_once, calling_agent
@@ -130,6 +136,46 @@ def test_a_call_under_way_is_cut_off(rooms: Rooms, queue: HeldQueue, workspace: 
     assert (call["outcome"], call["note"], call["cost_known"]) == ("in_doubt", "cancelled", False)
     kinds = check_ended(run.run_id, workspace, rooms)
     assert kinds[-3:] == ["agent_run.failed", "workflow_step.cancelled", "workflow_run.cancelled"]
+
+
+class StreamingAgent(BaseAgent):
+    """Asks a model for a long answer, which comes as a stream."""
+
+    name = "streaming"
+    Input = Anything
+    Output = Anything
+
+    async def _execute(self, ctx: AgentContext) -> AgentResult:
+        await call_claude_cached(system_stable="Tell a story.", user_message="Now.", max_tokens=30_000)
+        return AgentResult(output={})
+
+
+def test_what_a_cut_off_stream_told_is_settled(rooms: Rooms, queue: HeldQueue, workspace: UUID) -> None:
+    """Cancelled in the middle of an answer: the tokens told so far are on the call, and its cost on step and run; the
+    rest of what was reserved stays held, for it may be billed."""
+    AGENT_REGISTRY["streaming"] = StreamingAgent
+    try:
+        with real_mode() as fake:
+            fake.script("stream_stall:4")
+            run = started(workflow(step("s", agent="streaming")), workspace, rooms, budget_usd=Decimal(9))
+            (working,) = at_once([partial(queue.deliver, queue.held.pop(0), rooms)])
+            assert fake.desk.stalled.wait(20)
+            since = time.monotonic()
+            cancel(workspace, run.run_id, rooms)
+            assert working.result(10) == StepOutcome.CANCELLED
+            assert time.monotonic() - since < LONGEST_S
+    finally:
+        del AGENT_REGISTRY["streaming"]
+
+    check_ended(run.run_id, workspace, rooms)
+    call = only_call(run.run_id, workspace, rooms)
+    assert (call["outcome"], call["cost_known"]) == ("in_doubt", False)
+    assert call["input_tokens"] + call["cache_write_tokens"] > 0
+    cost = Decimal(call["cost_usd"])
+    assert Decimal(0) < cost == Decimal(read_run(workspace, run.run_id, rooms)["total_cost_usd"])
+    (cap,) = rooms.store.move(workspace, "caps_of_run", run_id=run.run_id)
+    assert cap.used_usd > cost
+    assert prove_run(workspace, run.run_id, rooms)["differences"] == []
 
 
 def test_a_run_whose_only_open_step_is_at_work_ends_with_it(rooms: Rooms, queue: HeldQueue, workspace: UUID) -> None:

@@ -49,6 +49,9 @@ class MemoryJournalStore:
     def finish(self, row: Row) -> None:
         self.rows[row.id] = row
 
+    def cut_off(self, row: Row) -> None:
+        self.rows[row.id] = row
+
     def record(self, row: Row) -> None:
         self.rows[row.id] = row
 
