@@ -13,7 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 from shared.core.money import ZERO
-from shared.errors import InvalidInputError, OutputInvalidError
+from shared.errors import InvalidInputError, ModelRefusedError, OutputInvalidError
 from shared.llm.answer import Misfit, blocks_of, fitted, refuse_unfinished, text_of
 from shared.llm.asking import CallNames, ask
 from shared.llm.lint import warn_once
@@ -24,7 +24,7 @@ from shared.llm.result import ClaudeResult
 from shared.llm.schema import schema_of
 from shared.trace.calls import Answer, Usage
 from shared.trace.context import current_agent_name
-from shared.trace.journal import current_journal
+from shared.trace.journal import current_journal, spoil
 
 _CORRECTION = (
     "Your answer could not be used: {why}\n\n"
@@ -75,12 +75,11 @@ async def call_claude_cached(  # noqa: PLR0913 (every one by keyword, most with 
     )
     warn_once(agent, request.system, request.model)
     names = CallNames(agent, label or agent, is_synthesis, workflow_slug)
-    answer = await ask(request, names, names.label, timeout_s)
-    refuse_unfinished(answer.output, output_model is not None, names.label)
+    answer = await _finished(request, names, names.label, timeout_s, output_model)
     result = _result(request, answer)
     if output_model is None or result.stop_reason in ("tool_use", "pause_turn"):
         return result
-    return await _checked(request, names, timeout_s, output_model, result)
+    return await _checked(request, names, timeout_s, output_model, answer)
 
 
 def _asked_model(named: str) -> str:
@@ -99,20 +98,36 @@ def _told_system(given: str, label: str) -> str:
     return f"{changed}\n\n{UNTRUSTED_NOTE}" if is_lost else changed
 
 
+async def _finished(
+    request: ModelRequest, names: CallNames, label: str, timeout_s: float, output_model: type[BaseModel] | None
+) -> Answer:
+    """The answer, unless the model declined, or was cut off where an object was asked for."""
+    answer = await ask(request, names, label, timeout_s)
+    try:
+        refuse_unfinished(answer.output, output_model is not None, names.label)
+    except ModelRefusedError as refused:
+        spoil(answer, refused.message)
+        raise
+    return answer
+
+
 async def _checked(
-    request: ModelRequest, names: CallNames, timeout_s: float, output_model: type[BaseModel], first: ClaudeResult
+    request: ModelRequest, names: CallNames, timeout_s: float, output_model: type[BaseModel], answered: Answer
 ) -> ClaudeResult:
     """The result with its object, after one correction if need be. The correction's tokens and cost are added."""
+    first = _result(request, answered)
     found = fitted(first.text, output_model)
     if not isinstance(found, Misfit):
         return replace(first, parsed=found)
     corrected = request.followed_by(first.blocks, _CORRECTION.format(why=found.why))
-    answer = await ask(corrected, names, f"{names.label}.repair", timeout_s)
-    refuse_unfinished(answer.output, True, names.label)
+    answer = await _finished(corrected, names, f"{names.label}.repair", timeout_s, output_model)
     second = _result(request, answer)
     found = fitted(second.text, output_model)
     if isinstance(found, Misfit):
-        raise OutputInvalidError(f"{names.label}: the model's answer does not fit {output_model.__name__}: {found.why}")
+        told = f"{names.label}: the model's answer does not fit {output_model.__name__}: {found.why}"
+        for useless in (answered, answer):
+            spoil(useless, told)
+        raise OutputInvalidError(told)
     return replace(_together(first, second), parsed=found)
 
 

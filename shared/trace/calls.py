@@ -64,6 +64,7 @@ class Answer:
     attempts: int = 1
     note: str | None = None
     reused: bool = False
+    asked: tuple[str, int] | None = None  # the call that it answers, as the journal knows it
 
     def again(self) -> Answer:
         """The same answer, given a second time for nothing."""

@@ -111,6 +111,8 @@ class JournalStore(Protocol):
 
     def doubt(self, remembered: Remembered) -> Remembered | None: ...
 
+    def spoil(self, asked: tuple[str, int], why: str) -> None: ...
+
     def signal(self, wake_key: str) -> Signal | None: ...
 
 
@@ -163,10 +165,11 @@ class Journal:
         if known is not None and known.answer is None:
             known = self._store.doubt(known)
         if known is not None and known.answer is not None:
-            reused = known.answer.again()
+            reused = replace(known.answer.again(), asked=(digest, occurrence))
             self._store.record(replace(row, outcome=CallOutcome.REUSED, answer=reused, reused_from=known.id))
             return reused
-        return await self._make(row, act if change is None else _noting(act, change))
+        made = await self._make(row, act if change is None else _noting(act, change))
+        return replace(made, asked=(digest, occurrence))
 
     def prompt_change(self, label: str) -> PromptChange | None:
         """What is to be told otherwise by the model call of this label that is about to be made."""
@@ -237,6 +240,11 @@ class Journal:
     def hold_more(self, row: Row) -> bool:
         """Reserves the worst case of a call once more. False if it does not fit under a cap."""
         return row.call.ceiling_usd is None or self._store.hold_more(row)
+
+    def spoil(self, answer: Answer, why: str) -> None:
+        """Nobody can use this answer: it stays paid for, and the next attempt asks anew instead of reading it again."""
+        if answer.asked is not None:
+            self._store.spoil(answer.asked, why)
 
     def note_cut_off(self, row: Row, spent: Answer) -> None:
         """Writes down what a call had taken that is cut off from outside: in doubt, or for nothing if it never went
@@ -321,6 +329,13 @@ def note_cut_off(spent: Answer) -> None:
     journal, row = current_journal(), _row_under_way.get()
     if journal is not None and row is not None:
         journal.note_cut_off(row, spent)
+
+
+def spoil(answer: Answer, why: str) -> None:
+    """An answer that cannot be used is not given again, by this run or by one that does its step again."""
+    journal = current_journal()
+    if journal is not None:
+        journal.spoil(answer, why)
 
 
 def _noting(act: Act, change: str) -> Act:

@@ -142,6 +142,11 @@ class StepRecorder:
         rows = self._store.move(self._workspace_id, "late_answer", **named)
         return _remembered(rows[0]) if rows else None
 
+    def spoil(self, asked: tuple[str, int], why: str) -> None:
+        """Marks every row of the call in this step: none of them answers it again."""
+        named = {**self._named, "call_digest": asked[0], "occurrence": asked[1]}
+        self._store.move(self._workspace_id, "spoil_call", **named, told=_told(why)[:ERROR_CHARACTERS])
+
     def signal(self, wake_key: str) -> Signal | None:
         """What was sent to this key, or nothing because this step has waited for it long enough; None: not yet."""
         rows = self._store.move(self._workspace_id, "signal_of_key", wake_key=wake_key, step_id=self._fence["step_id"])
@@ -151,16 +156,22 @@ class StepRecorder:
         """What earlier attempts of this step left in the journal, and the steps of earlier runs that it does again.
 
         Where several answered the same call, the nearest one is taken: this step's own, then `earlier_steps` in order.
+        If that one was of no use, none is: the call is made anew.
         """
         found = self._rows("remembered_calls", run_id=run_id, step_id=self._fence["step_id"])
         for step_id in earlier_steps:
             earlier = self._rows("calls_of_earlier_step", step_id=step_id)
-            found = {**{asked: replace(row, of_earlier_run=True) for asked, row in earlier.items()}, **found}
-        return found
+            told = {asked: row and replace(row, of_earlier_run=True) for asked, row in earlier.items()}
+            found = {**told, **found}
+        return {asked: row for asked, row in found.items() if row is not None}
 
-    def _rows(self, query: str, **values: UUID) -> dict[tuple[str, int], Remembered]:
+    def _rows(self, query: str, **values: UUID) -> dict[tuple[str, int], Remembered | None]:
+        """What is remembered of each call; None if its answer was of no use."""
         rows = self._store.move(self._workspace_id, query, **values)
-        return {(row.call_digest, row.occurrence): _remembered(row, _asked_before(row)) for row in rows}
+        return {
+            (row.call_digest, row.occurrence): None if row.is_spoiled else _remembered(row, _asked_before(row))
+            for row in rows
+        }
 
     def _expect_one(self, rows: list[Any]) -> None:
         if rows:

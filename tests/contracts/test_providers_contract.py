@@ -223,6 +223,9 @@ class Rows:
     def doubt(self, remembered: Remembered) -> None:
         raise AssertionError("a read is not billable")
 
+    def spoil(self, asked: tuple[str, int], why: str) -> None:
+        raise AssertionError("what is read is of use")
+
     def signal(self, wake_key: str) -> Signal | None:
         raise AssertionError("a read waits for nothing")
 

@@ -7,22 +7,30 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 import pytest
+from pydantic import BaseModel
 
+from local.fakes.anthropic import FakeAnthropic
 from shared.agents.base import AgentContext, AgentResult, BaseAgent
 from shared.agents.registry import AGENT_REGISTRY
 from shared.core.definitions import RetryPolicy
-from shared.engine.read_run import read_agent_runs, read_run
+from shared.engine.earlier_run import Again, estimate
+from shared.engine.read_run import read_agent_run, read_agent_runs, read_run
+from shared.engine.restart_run import repeat_run
 from shared.engine.rooms import Rooms
+from shared.engine.take_brief import Caller
 from shared.engine.work_steps import StepOutcome
 from shared.errors import InvalidDefinitionError, ModelBusyError, ProviderDownError, StoreBusyError
+from shared.llm.claude import call_claude_cached
 from shared.store.session import Step, Store
 from shared.store.wire import Row
 from shared.workflows.check import check_definition
 from tests.support.agents import Anything
+from tests.support.model_calls import real_mode
 from tests.support.queues import HeldQueue, Outcome
 from tests.support.runs import events_of, started, step, steps_of, workflow
 from tests.support.stopping import Point, calling_agent
@@ -238,3 +246,81 @@ def test_what_comes_in_a_group_is_looked_into(
     if status == "queued":
         pause = datetime.fromisoformat(found["not_before"]) - datetime.fromisoformat(found["queued_at"])
         assert pause.total_seconds() >= (9 if "away" in faults else 7)
+
+
+class Verdict(BaseModel):
+    verdict: str
+    score: int
+
+
+class VerdictAgent(BaseAgent):
+    """Asks for a sketch, and for a verdict of a fixed shape."""
+
+    name = "verdict"
+    Input = Anything
+    Output = Anything
+
+    async def _execute(self, ctx: AgentContext) -> AgentResult:
+        await call_claude_cached(system_stable="Sketch.", user_message="Now.", label="sketch")
+        answer = await call_claude_cached(
+            system_stable="Judge.", user_message="Now.", output_model=Verdict, label="verdict"
+        )
+        assert isinstance(answer.parsed, Verdict)
+        return AgentResult(output=answer.parsed.model_dump(), cost_usd=answer.cost_usd)
+
+
+@pytest.fixture
+def vendor(rooms: Rooms) -> Iterator[FakeAnthropic]:
+    """Models are asked for real, whatever the rooms' own settings say."""
+    AGENT_REGISTRY["verdict"] = VerdictAgent
+    with real_mode() as fake:
+        yield fake
+    del AGENT_REGISTRY["verdict"]
+
+
+def labels_of(run_id: UUID, workspace: UUID, rooms: Rooms) -> list[tuple[str, str]]:
+    found = [
+        read_agent_run(workspace, UUID(one["id"]), 50, 0, rooms) for one in read_agent_runs(workspace, run_id, rooms)
+    ]
+    return [(call["label"], call["outcome"]) for one in found for call in one["steps"]]
+
+
+@pytest.mark.parametrize(
+    ("faults", "error_class"), [(["bad_schema", "bad_schema"], "output_invalid"), (["refusal"], "model_refused")]
+)
+def test_an_answer_of_no_use_is_asked_for_anew(
+    vendor: FakeAnthropic, rooms: Rooms, queue: HeldQueue, workspace: UUID, faults: list[str], error_class: str
+) -> None:
+    """The next try asks again what could not be used, and only that; the row of the old answer says why."""
+    vendor.script("ok", *faults)
+    policy = RetryPolicy(max_attempts=2, backoff_s=0, on=(error_class,))
+    run = started(workflow(step("s", agent="verdict", retry=policy)), workspace, rooms)
+
+    assert queue.deliver(queue.held.pop(0), rooms) == StepOutcome.RETRYING
+    assert outcomes_of(queue, rooms) == ["succeeded"]
+
+    asked = labels_of(run.run_id, workspace, rooms)
+    assert asked[0] == ("sketch", "paid")
+    assert asked[-2:] == [("sketch", "reused"), ("verdict", "paid")]
+    (first, *_) = read_agent_runs(workspace, run.run_id, rooms)
+    useless = read_agent_run(workspace, UUID(first["id"]), 50, 0, rooms)["steps"][1:]
+    assert len(useless) == len(faults)
+    assert all("verdict" in call["error_message"] and call["outcome"] == "paid" for call in useless)
+
+
+def test_a_redrive_asks_anew_what_was_of_no_use(
+    vendor: FakeAnthropic, rooms: Rooms, queue: HeldQueue, workspace: UUID
+) -> None:
+    """The run failed for its answer: the redrive pays for that call alone, and says so before."""
+    vendor.script("ok", "bad_schema", "bad_schema")
+    run = started(workflow(step("s", agent="verdict")), workspace, rooms)
+    queue.deliver_all(rooms)
+    assert read_run(workspace, run.run_id, rooms)["error_class"] == "output_invalid"
+    told = estimate(workspace, Again("redrive", run.run_id), rooms)
+
+    again = repeat_run(Again("redrive", run.run_id), Caller(workspace, "ada"), rooms).run_id
+    queue.deliver_all(rooms)
+
+    assert labels_of(again, workspace, rooms) == [("sketch", "reused"), ("verdict", "paid")]
+    assert read_run(workspace, again, rooms)["status"] == "succeeded"
+    assert Decimal(told["estimated_usd"]) > 0

@@ -38,6 +38,7 @@ class MemoryJournalStore:
 
     rows: dict[UUID, Row] = field(default_factory=dict)
     in_doubt: set[UUID] = field(default_factory=set)
+    spoiled: set[tuple[str, int]] = field(default_factory=set)
     signals: dict[str, Signal] = field(default_factory=dict)
 
     def begin(self, row: Row) -> None:
@@ -58,12 +59,16 @@ class MemoryJournalStore:
     def doubt(self, remembered: Remembered) -> None:
         self.in_doubt.add(remembered.id)
 
+    def spoil(self, asked: tuple[str, int], why: str) -> None:
+        self.spoiled.add(asked)
+
     def signal(self, wake_key: str) -> Signal | None:
         return self.signals.get(wake_key)
 
     def remembered(self) -> dict[tuple[str, int], Remembered]:
         """What a next attempt finds: answers, and calls that were begun and never finished."""
         kept = [row for row in self.rows.values() if row.outcome is not CallOutcome.FAILED]
+        kept = [row for row in kept if (row.digest, row.occurrence) not in self.spoiled]
         return {(row.digest, row.occurrence): Remembered(row.id, row.agent_run_id, row.answer) for row in kept}
 
     def list_rows(self) -> list[Row]:

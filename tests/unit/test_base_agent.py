@@ -39,6 +39,8 @@ class Nowhere:
 
     def doubt(self, remembered: Remembered) -> None: ...
 
+    def spoil(self, asked: tuple[str, int], why: str) -> None: ...
+
     def signal(self, wake_key: str) -> Signal | None:
         return None
 

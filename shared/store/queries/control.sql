@@ -410,7 +410,7 @@ select wanted.id as step_id, sum(c.cost_usd) as cost_usd
  cross join unnest(array[s.id] || case when s.items is not null then s.sources end) as own(id)
   join tiktok_agent_runs a on a.workspace_id = s.workspace_id and a.step_id = own.id
   join tiktok_agent_steps c on c.workspace_id = a.workspace_id and c.agent_run_id = a.id
- where c.outcome in ('paid', 'wasted')
+ where c.outcome in ('paid', 'wasted') and c.error_message is null -- what was of no use is asked anew
  group by wanted.id;
 
 -- name: usual_costs

@@ -91,6 +91,12 @@ returning id;
 update tiktok_agent_steps set outcome = 'in_doubt', completed_at = now(), cost_known = false
  where id = :id::uuid and agent_run_id = :agent_run_id::uuid and outcome = 'started' returning id;
 
+-- name: spoil_call
+-- An answer that cannot be used: every row of the call in this step says why, and none of them answers it again.
+update tiktok_agent_steps set error_message = :told::text
+ where workflow_run_id = :run_id::uuid and step_id = :step_id::uuid and call_digest = :call_digest::text
+   and occurrence = :occurrence::int and outcome in ('paid', 'reused');
+
 -- name: late_answer
 -- The answer of a call that was found begun, and had ended by the time it was to be marked in doubt.
 select id, agent_run_id, call_digest, occurrence, outcome, model, response_text, output_jsonb, input_tokens,
@@ -112,6 +118,7 @@ select distinct on (c.call_digest, c.occurrence)
        c.id, c.agent_run_id, c.call_digest, c.occurrence, c.outcome, c.model, c.response_text, c.output_jsonb,
        c.input_tokens, c.output_tokens, c.cache_read_tokens, c.cache_write_tokens, c.cache_write_1h_tokens,
        c.thinking_tokens, c.cost_known, c.price_version, c.provider_request_id, c.attempts, c.note,
+       c.outcome <> 'started' and c.error_message is not null as is_spoiled,
        c.kind, c.label, c.place, coalesce(c.system_prompt, s.body) as system_prompt,
        coalesce(c.user_prompt, u.body) as user_prompt, c.input_jsonb
   from (select *, row_number() over (partition by agent_run_id, kind, label order by idx) - 1 as place
@@ -127,6 +134,7 @@ select distinct on (c.call_digest, c.occurrence)
        c.id, c.agent_run_id, c.call_digest, c.occurrence, c.outcome, c.model, c.response_text, c.output_jsonb,
        c.input_tokens, c.output_tokens, c.cache_read_tokens, c.cache_write_tokens, c.cache_write_1h_tokens,
        c.thinking_tokens, c.cost_known, c.price_version, c.provider_request_id, c.attempts, c.note,
+       c.outcome <> 'started' and c.error_message is not null as is_spoiled,
        c.kind, c.label, c.place, coalesce(c.system_prompt, s.body) as system_prompt,
        coalesce(c.user_prompt, u.body) as user_prompt, c.input_jsonb
   from tiktok_agent_runs a
