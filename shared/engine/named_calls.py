@@ -10,6 +10,7 @@ from shared.core.status import StepStatus
 from shared.engine.earlier_run import Again, EarlierRun, memory_of
 from shared.engine.rooms import Rooms
 from shared.errors import InvalidInputError
+from shared.llm.claude import REPAIR
 from shared.store.documents import as_jsonb
 from shared.workflows.check_flow import asks_a_model
 
@@ -50,7 +51,8 @@ def _made_by(workspace_id: UUID, earlier: EarlierRun, key: str, rooms: Rooms) ->
 
 
 def _of_models(made: Made) -> Made:
-    return {named: calls for named, calls in made.items() if named[1]}
+    """Those of a model, but for corrections: these go on with what the call that they correct was told."""
+    return {named: calls for named, calls in made.items() if named[1] and not named[0].endswith(REPAIR)}
 
 
 def _check_named(field: str, name: CallName, made: Made, key: str) -> None:

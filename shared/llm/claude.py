@@ -26,6 +26,7 @@ from shared.trace.calls import Answer, Usage
 from shared.trace.context import current_agent_name
 from shared.trace.journal import current_journal, spoil
 
+REPAIR = ".repair"  # how the label of a correction ends
 _CORRECTION = (
     "Your answer could not be used: {why}\n\n"
     "Give the complete answer again with this corrected. Answer with the JSON object alone."
@@ -120,7 +121,7 @@ async def _checked(
     if not isinstance(found, Misfit):
         return replace(first, parsed=found)
     corrected = request.followed_by(first.blocks, _CORRECTION.format(why=found.why))
-    answer = await _finished(corrected, names, f"{names.label}.repair", timeout_s, output_model)
+    answer = await _finished(corrected, names, f"{names.label}{REPAIR}", timeout_s, output_model)
     second = _result(request, answer)
     found = fitted(second.text, output_model)
     if isinstance(found, Misfit):

@@ -231,6 +231,15 @@ def test_what_a_fork_cannot_change_is_named(
     assert queue.held == []
 
 
+def test_a_correction_has_no_prompt_of_its_own(rooms: Rooms, queue: HeldQueue, workspace: UUID) -> None:
+    """It goes on with what its call was told: a change to it alone would change nothing, and is refused."""
+    with calling_agent("draft", "draft.repair"):
+        old = done(workflow(step("judge", agent="calling")), workspace, rooms, queue)
+
+        with pytest.raises(InvalidInputError, match=r"no call 'draft.repair'; it made: draft$"):
+            fork(old, workspace, rooms, queue, prompts={"judge": {"draft.repair": {"append": "x"}}})
+
+
 def test_what_asks_no_model_has_no_prompt(rooms: Rooms) -> None:
     """A gate, or a step that runs a workflow: refused when it is stored, by step and field."""
     gate = step("ask", "a", agent="approval_gate", prompts={"*": PromptChange(append="x")})

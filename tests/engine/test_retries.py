@@ -19,6 +19,7 @@ from shared.agents.base import AgentContext, AgentResult, BaseAgent
 from shared.agents.registry import AGENT_REGISTRY
 from shared.core.definitions import RetryPolicy
 from shared.engine.earlier_run import Again, estimate
+from shared.engine.execute_step import end_loop
 from shared.engine.read_run import read_agent_run, read_agent_runs, read_run
 from shared.engine.restart_run import repeat_run
 from shared.engine.rooms import Rooms
@@ -161,12 +162,12 @@ def test_no_call_is_begun_that_would_be_cut_off(point: Point, rooms: Rooms, queu
     short = with_settings(rooms, step_timeout_s=0.2)
 
     def slow() -> None:
-        while time.monotonic() < began + 0.16:
+        until = time.monotonic() + 0.16  # the attempt began before that, however slow the machine is
+        while time.monotonic() < until:
             pass
 
     point.acts["one"] = slow
     run = started(workflow(step("s", agent="calling")), workspace, short)
-    began = time.monotonic()
 
     assert queue.deliver(queue.held.pop(0), short) == StepOutcome.YIELDED
 
@@ -275,6 +276,7 @@ def vendor(rooms: Rooms) -> Iterator[FakeAnthropic]:
     AGENT_REGISTRY["verdict"] = VerdictAgent
     with real_mode() as fake:
         yield fake
+        end_loop()  # and with it the connections to the fake
     del AGENT_REGISTRY["verdict"]
 
 
