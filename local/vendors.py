@@ -33,8 +33,14 @@ def _studio(url: str) -> dict[str, str]:
 
 def _tiktok(url: str) -> dict[str, str]:
     """Posts go to @lakucosmetics, unless TIKTOK_ACCESS_TOKEN says otherwise."""
+    from local.fakes.tiktok_tokens import CLIENT_KEY, CLIENT_SECRET
+
     return {
         "TIKTOK_OPEN_API_URL": url,
+        "TIKTOK_CLIENT_KEY": CLIENT_KEY,
+        "TIKTOK_CLIENT_SECRET": CLIENT_SECRET,
+        "TIKTOK_BUSINESS_APP_ID": CLIENT_KEY,
+        "TIKTOK_BUSINESS_APP_SECRET": CLIENT_SECRET,
         "TIKTOK_ACCESS_TOKEN": "act.lakucosmetics",
         "TIKTOK_BUSINESS_API_URL": url,
         "TIKTOK_BUSINESS_TOKEN": "act.lakucosmetics",
@@ -47,7 +53,7 @@ def _ads(url: str) -> dict[str, str]:
 
 
 def _shop(url: str) -> dict[str, str]:
-    from local.fakes.tiktok_shop_desk import APP_KEY, APP_SECRET, CIPHER, REFRESH, TOKEN
+    from local.fakes.tiktok_shop_desk import APP_KEY, APP_SECRET, CIPHER, TOKEN
 
     return {
         "TIKTOK_SHOP_API_URL": url,
@@ -55,7 +61,6 @@ def _shop(url: str) -> dict[str, str]:
         "TIKTOK_SHOP_APP_KEY": APP_KEY,
         "TIKTOK_SHOP_APP_SECRET": APP_SECRET,
         "TIKTOK_SHOP_TOKEN": TOKEN,
-        "TIKTOK_SHOP_REFRESH_TOKEN": REFRESH,
         "TIKTOK_SHOP_CIPHER": CIPHER,
     }
 

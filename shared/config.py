@@ -144,7 +144,6 @@ class Settings(BaseModel):
     tiktok_shop_app_key: str | None = None
     tiktok_shop_app_secret: SecretStr | None = None
     tiktok_shop_token: SecretStr | None = Field(None, description="The seller's access token")
-    tiktok_shop_refresh_token: SecretStr | None = Field(None, description="None: an expired token is not renewed")
     tiktok_shop_cipher: SecretStr | None = Field(None, description="Which shop of the seller")
 
     # Steps.

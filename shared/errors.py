@@ -26,6 +26,7 @@
     │   ├── ApprovalRejectedError   a person said no at a gate
     │   ├── BudgetReachedError      a cap would be exceeded: a person decides           the step waits
     │   ├── EffectRefusedError      the vendor said no to an effect: nothing happened
+    │   │   └── AccountUnusableError  an account's tokens cannot be used: the vendor was not asked
     │   ├── EffectUnknownError      nobody can tell whether an effect happened          a person decides
     │   ├── ProviderRefusedError    an outside party said no to a call
     │   ├── SuspendedError          the agent waits for something outside               the step waits
@@ -276,6 +277,14 @@ class EffectRefusedError(TerminalError):
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+class AccountUnusableError(EffectRefusedError):
+    """No account is connected for this, or its tokens work no more: nothing was done with them. `reason` is
+    account_missing, account_ambiguous, account_of_another_brand, account_disconnected, account_expired,
+    account_needs_reconnect, or what the app lacks."""
+
+    code = "account_unusable"
 
 
 class ProviderRefusedError(TerminalError):

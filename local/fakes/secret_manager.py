@@ -1,6 +1,7 @@
 """A fake of Secret Manager over gRPC: secrets with versions, of which a destroyed one is refused.
 
-Lead a client to it with SECRET_MANAGER_EMULATOR_HOST. `down` makes the next so many calls fail as an outage does.
+Lead a client to it with SECRET_MANAGER_EMULATOR_HOST. `down` makes the next so many calls fail as an outage does, of
+one kind if `down_on` names it.
 """
 
 from __future__ import annotations
@@ -23,19 +24,18 @@ class FakeSecretManager:
 
     def __init__(self, port: int = 0) -> None:
         self.secrets: dict[str, list[bytes | None]] = {}
-        self.down, self.closed = 0, False
+        self.down, self.down_on, self.closed = 0, "", False
         self._lock = threading.RLock()
         self._server = grpc.server(ThreadPoolExecutor(4))
-        handlers = {
-            "CreateSecret": self._unary(self._create, sm.CreateSecretRequest, sm.Secret),
-            "AddSecretVersion": self._unary(self._add, sm.AddSecretVersionRequest, sm.SecretVersion),
-            "AccessSecretVersion": self._unary(
-                self._access, sm.AccessSecretVersionRequest, sm.AccessSecretVersionResponse
-            ),
-            "GetSecretVersion": self._unary(self._get, sm.GetSecretVersionRequest, sm.SecretVersion),
-            "DestroySecretVersion": self._unary(self._destroy, sm.DestroySecretVersionRequest, sm.SecretVersion),
-            "DeleteSecret": self._unary(self._delete, sm.DeleteSecretRequest, None),
+        calls: dict[str, tuple[Any, Any, Any]] = {
+            "CreateSecret": (self._create, sm.CreateSecretRequest, sm.Secret),
+            "AddSecretVersion": (self._add, sm.AddSecretVersionRequest, sm.SecretVersion),
+            "AccessSecretVersion": (self._access, sm.AccessSecretVersionRequest, sm.AccessSecretVersionResponse),
+            "GetSecretVersion": (self._get, sm.GetSecretVersionRequest, sm.SecretVersion),
+            "DestroySecretVersion": (self._destroy, sm.DestroySecretVersionRequest, sm.SecretVersion),
+            "DeleteSecret": (self._delete, sm.DeleteSecretRequest, None),
         }
+        handlers = {name: self._unary(name, *call) for name, call in calls.items()}
         self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
         self.host = f"127.0.0.1:{self._server.add_insecure_port(f'127.0.0.1:{port}')}"
 
@@ -46,12 +46,12 @@ class FakeSecretManager:
     def __exit__(self, *_: object) -> None:
         self._server.stop(None).wait(5)
 
-    def _unary(self, act: Callable[[Any, Any], Any], asked: Any, answered: Any) -> Any:
+    def _unary(self, name: str, act: Callable[[Any, Any], Any], asked: Any, answered: Any) -> Any:
         def answer(request: Any, context: Any) -> Any:
             with self._lock:
                 if self.closed:
                     context.abort(grpc.StatusCode.PERMISSION_DENIED, "closed")
-                if self.down:
+                if self.down and self.down_on in ("", name):
                     self.down -= 1
                     context.abort(grpc.StatusCode.INTERNAL, "down")
                 return act(request, context)

@@ -6,12 +6,13 @@ say is checked, keeps the bytes' sha-256, and keeps books of what was published.
 Back ends: the Content Posting API (`/v2/post/publish/…`, uploads to `/video/`), the Business API's organic posts
 (`/open_api/v1.3/business/…`, errors with HTTP 200) and the Display API (`/v2/user/info/`, `/v2/video/list/`; see
 `local/fakes/tiktok_display.py`). The token `act.NAME` (Bearer, or Access-Token) is of the account
-NAME, whose open_id is `open-NAME`.
+NAME, whose open_id is `open-NAME`. `POST /_tokens` with {"name": …, "expires_in": …} issues a pair that runs out, as
+OAuth does; `/v2/oauth/token/` and `/open_api/v1.3/tt_user/oauth2/refresh_token/` renew it, once
+(`local/fakes/tiktok_tokens.py`); `POST /_revoke` with {"name": …} ends all of an account.
 
 `GET /_posts` gives the books. `POST /_faults` says what goes wrong (see `local/fakes/faults.py`) with the calls
-creator_info, init, upload, status, user_info, video_list, business_get, business_publish, business_status,
-business_list; and on "post", what
-the next post that is begun is like:
+creator_info, init, upload, status, user_info, video_list, oauth, business_oauth, business_get, business_publish,
+business_status, business_list; and on "post", what the next post that is begun is like:
 
     fail         it fails for this reason          processing   so many looks find it processing (else one)
     moderation   so many more, without its id      expire       its upload address is good for so many seconds
@@ -25,6 +26,7 @@ import argparse
 import json
 import time
 from collections.abc import Callable
+from urllib.parse import parse_qsl
 
 from local.fakes.serving import FakeVendor, Request, Response, Route
 from local.fakes.tiktok_desk import Creator, Desk, Post
@@ -40,11 +42,13 @@ from local.fakes.tiktok_rules import (
     check_url,
     utf16_units,
 )
+from local.fakes.tiktok_tokens import ACCESS_S, GrantRefusedError, Pairs
 from shared.core.canonical import JsonObject
 
 LIMITS = {"creator_info": 20, "init": 6, "status": 30, "user_info": 600, "video_list": 600}  # a minute and token
 BUSINESS_QPS = 10
 V2, BUSINESS = "/v2/post/publish/", "/open_api/v1.3/business/"
+TT_USER = "/open_api/v1.3/tt_user/oauth2/"
 
 
 class FakeTikTokContent(FakeVendor):
@@ -63,12 +67,17 @@ class FakeTikTokContent(FakeVendor):
     ) -> None:
         super().__init__(port)
         self.desk = Desk(creators={one.name: one for one in creators}, clock=clock)
+        self.pairs = Pairs(clock)
         self._verified, self._is_audited = verified, is_audited
 
     def routes(self) -> dict[tuple[str, str], Route]:
         return {
             ("GET", "/_posts"): ("", self._books),
             ("POST", "/_reset"): ("", self._reset),
+            ("POST", "/_tokens"): ("", self._issue),
+            ("POST", "/_revoke"): ("", self._revoke),
+            ("POST", "/v2/oauth/token/"): ("oauth", self._oauth),
+            ("POST", f"{TT_USER}refresh_token/"): ("business_oauth", self._business_oauth),
             ("POST", f"{V2}creator_info/query/"): ("creator_info", self._open(self._creator_info)),
             ("POST", f"{V2}video/init/"): ("init", self._open(self._init)),
             ("POST", f"{V2}status/fetch/"): ("status", self._open(self._status)),
@@ -82,6 +91,8 @@ class FakeTikTokContent(FakeVendor):
         }
 
     def coded(self, request: Request, code: str) -> Response:
+        if request.call == "oauth":
+            return Response(400, {"error": code, "error_description": "A fault", "log_id": _log_id(request)})
         if request.call.startswith("business"):
             return _business_error(request, int(code), "A fault from the script")
         return _refused(request, Refusal(code))
@@ -95,7 +106,7 @@ class FakeTikTokContent(FakeVendor):
             token = request.headers.get("authorization", "").removeprefix("Bearer ")
             creator = self.desk.creator_of(token)
             try:
-                if creator is None:
+                if creator is None or self.pairs.is_over(token):
                     raise Refusal("access_token_invalid")
                 if not self.desk.may_ask(token, request.call, LIMITS[request.call]):
                     raise Refusal("rate_limit_exceeded")
@@ -167,8 +178,9 @@ class FakeTikTokContent(FakeVendor):
             if not token:
                 told = "Access token is null, you should set it in http header with key Access-Token."
                 return _business_error(request, 40104, told)
-            if creator is None:
-                return _business_error(request, 40105, "Access token is incorrect or has been revoked.")
+            if creator is None or self.pairs.is_over(token):
+                code, told = (40102, "has expired.") if creator else (40105, "is incorrect or has been revoked.")
+                return _business_error(request, code, f"Access token {told}")
             if not self.desk.may_ask(token, "business", BUSINESS_QPS, 1.0):
                 told = f"App 7000 reaches the QPS limit {BUSINESS_QPS}, current QPS is {BUSINESS_QPS + 1}"
                 return _business_error(request, 40100, told)
@@ -213,6 +225,34 @@ class FakeTikTokContent(FakeVendor):
             raise Refusal("invalid", "max_count: 1 to 20")
         found = self.desk.published(creator)
         return {"videos": [_listed(post) for post in found[:most]], "cursor": 0, "has_more": len(found) > most}
+
+    # Tokens.
+
+    def _oauth(self, request: Request) -> Response:
+        """Errors are flat here, unlike those of the other calls."""
+        try:
+            return Response(200, self.pairs.renewed(dict(parse_qsl(request.body.decode())), "client_key"))
+        except GrantRefusedError as no:
+            told = {"error": no.code, "error_description": no.told, "log_id": _log_id(request)}
+            return Response(401 if no.code == "invalid_client" else 400, told)
+
+    def _business_oauth(self, request: Request) -> Response:
+        asked = request.json()
+        try:
+            pair = self.pairs.renewed(asked if isinstance(asked, dict) else {}, "client_id")
+        except GrantRefusedError as no:
+            code = 40107 if no.code == "invalid_grant" else 40001
+            return _business_error(request, code, no.told)
+        pair["refresh_token_expires_in"] = pair.pop("refresh_expires_in")
+        return _business_answer(request, 0, "OK", pair)
+
+    def _issue(self, request: Request) -> Response:
+        asked = request.json() or {}
+        return Response(200, self.pairs.issue(str(asked["name"]), int(asked.get("expires_in", ACCESS_S))))
+
+    def _revoke(self, request: Request) -> Response:
+        self.pairs.revoke(str((request.json() or {})["name"]))
+        return Response(200, {})
 
     # The books.
 

@@ -11,13 +11,16 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from decimal import Decimal
 from typing import Protocol
+from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from shared.config import Settings
+from shared.core.accounts import Vendor
 from shared.core.canonical import text_digest
 from shared.core.money import ZERO, usd
 from shared.effects.spend_cap import OVERSHOOT
 from shared.errors import EffectRefusedError, EffectUnknownError
+from shared.providers.accounts.access import Asked
 from shared.providers.text import clean_text
 from shared.providers.tiktok_ads import AdsApi, ads_api
 
@@ -62,24 +65,27 @@ class SpendSource(Protocol):
         ...
 
 
-def spend_source(settings: Settings, vendor: str | None) -> SpendSource | None:
-    """Who knows what campaigns of this vendor spend; None where this mode cannot ask them."""
+def spend_source(settings: Settings, vendor: str | None, workspace_id: UUID) -> SpendSource | None:
+    """Who knows what campaigns of this vendor spend in a workspace; None where this mode cannot ask them."""
     if settings.tiktok_provider_mode == "real":
-        return None if vendor == MOCK else AdsSpend(settings)
+        return None if vendor == MOCK else AdsSpend(settings, workspace_id)
     return MockSpend() if vendor == MOCK else None
 
 
 class AdsSpend:
     """TikTok's reports by the hour."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, workspace_id: UUID) -> None:
+        self._settings, self._workspace_id = settings, workspace_id
+
+    def _asked(self, advertiser_id: str) -> Asked:
+        return Asked(Vendor.ADS, self._workspace_id, external_id=advertiser_id)
 
     async def by_day(self, campaign: SpendingCampaign) -> dict[date, Decimal]:
         open_days = [one.day for one in campaign.open_days]
         if not open_days:
             return {}
-        async with ads_api(self._settings, campaign.advertiser_id) as api:
+        async with ads_api(self._settings, self._asked(campaign.advertiser_id)) as api:
             zone = await _zone(api)
             hours = [
                 hour
@@ -89,7 +95,7 @@ class AdsSpend:
         return spend_by_day(hours, zone, [one.day for one in campaign.days], set(open_days))
 
     async def pause(self, advertiser_id: str, campaign_id: str) -> None:
-        async with ads_api(self._settings, advertiser_id) as api:
+        async with ads_api(self._settings, self._asked(advertiser_id)) as api:
             try:
                 await api.set_status("campaign", [campaign_id], "DISABLE")
             except EffectUnknownError:

@@ -20,6 +20,7 @@ from shared.effects.launch_campaign import LaunchCampaign, Launched, receipt_of
 from shared.effects.launch_fields import ad_name, adgroup_fields, campaign_fields, creative_fields
 from shared.effects.progress import LOOK_AGAIN_S, Progress
 from shared.effects.publish_video import kept_film, open_film
+from shared.effects.whose import ads_as
 from shared.errors import (
     EffectPendingError,
     EffectRefusedError,
@@ -27,7 +28,7 @@ from shared.errors import (
     ProviderDownError,
     TransientError,
 )
-from shared.providers.tiktok_ads import AdsApi, Level, Standing, ads_api
+from shared.providers.tiktok_ads import AdsApi, Level, Standing
 
 log = logging.getLogger(__name__)
 
@@ -54,13 +55,13 @@ class RealLaunch:
         if progress.get("begins") is None:
             await progress.keep(begins=plan.begins.isoformat())
         await hold_money(order, plan, self._settings)
-        async with ads_api(self._settings, plan.payload.advertiser_id) as api:
+        async with ads_as(order, self._settings, plan.payload.advertiser_id) as api:
             return await self._act(plan, progress, api)
 
     async def find(self, order: EffectOrder) -> Receipt | None:
         """The receipt if campaign, ad group and every ad are there and switched on; else there is more to do."""
         plan = plan_of(order)
-        async with ads_api(self._settings, plan.payload.advertiser_id) as api:
+        async with ads_as(order, self._settings, plan.payload.advertiser_id) as api:
             campaign = await api.campaign_named(plan.name)
             if campaign is None or campaign.operation_status != "ENABLE":
                 return None

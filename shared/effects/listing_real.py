@@ -11,8 +11,9 @@ from shared.core.canonical import JsonObject
 from shared.effects.contract import EffectOrder, Receipt
 from shared.effects.progress import LOOK_AGAIN_S, Progress
 from shared.effects.update_listing import Listing, UpdateListing, receipt_of
+from shared.effects.whose import shop_as
 from shared.errors import EffectPendingError, EffectRefusedError, EffectUnknownError
-from shared.providers.tiktok_shop import ShopApi, ShopListing, shop_api
+from shared.providers.tiktok_shop import ShopApi, ShopListing
 
 VENDOR = "tiktok-shop"
 MAX_HTML = 10_000
@@ -30,7 +31,7 @@ class RealUpdateListing:
 
     async def act(self, order: EffectOrder) -> Receipt:
         change, progress = UpdateListing.model_validate(order.payload), Progress(order)
-        async with shop_api(self._settings) as api:
+        async with shop_as(order, self._settings) as api:
             before = await self._before(change, progress, api)
             after = change.applied_to(before)
             if len(after.html) > MAX_HTML:
@@ -51,7 +52,7 @@ class RealUpdateListing:
         change, kept = UpdateListing.model_validate(order.payload), Progress(order).get("previous")
         if kept is None:
             return None  # the edit is sent after this was kept
-        async with shop_api(self._settings) as api:
+        async with shop_as(order, self._settings) as api:
             return await self._found(change, Listing(kept["title"], kept["html"]), api)
 
     async def _before(self, change: UpdateListing, progress: Progress, api: ShopApi) -> Listing:

@@ -18,8 +18,9 @@ from shared.core.canonical import JsonObject
 from shared.effects.contract import EffectOrder, Receipt
 from shared.effects.progress import LOOK_AGAIN_S, Progress
 from shared.effects.send_message import SendMessage, receipt_of
+from shared.effects.whose import shop_as
 from shared.errors import EffectPendingError, EffectRefusedError, EffectUnknownError, ProviderDownError
-from shared.providers.tiktok_shop import Message, ShopApi, shop_api
+from shared.providers.tiktok_shop import Message, ShopApi
 
 VENDOR = "tiktok-shop"
 Kind = Literal["TEXT", "PRODUCT_CARD"]
@@ -49,7 +50,7 @@ class RealSendMessage:
 
     async def act(self, order: EffectOrder) -> Receipt:
         payload, progress = SendMessage.model_validate(order.payload), Progress(order)
-        async with shop_api(self._settings) as api:
+        async with shop_as(order, self._settings) as api:
             await _open(payload, progress, api)
             sent, refused = await self._sent(payload, progress, api), {}
             for part in _parts(payload)[len(sent) :]:
@@ -68,7 +69,7 @@ class RealSendMessage:
         payload, progress = SendMessage.model_validate(order.payload), Progress(order)
         if progress.get("conversation_id") is None:
             return None  # this is kept before anything is sent
-        async with shop_api(self._settings) as api:
+        async with shop_as(order, self._settings) as api:
             sent = await self._sent(payload, progress, api)
         if len(sent) < len(_parts(payload)):
             return None

@@ -13,12 +13,15 @@ from typing import ClassVar
 from pydantic import BaseModel, ConfigDict
 
 from shared.config import Settings
+from shared.core.accounts import Vendor
 from shared.core.canonical import JsonObject
 from shared.effects.contract import EffectOrder, Receipt
 from shared.effects.pacing import Pace
 from shared.effects.publish_video import PublishVideo, approved_file, receipt_of
+from shared.effects.whose import asked_by
 from shared.errors import EffectPendingError, EffectRefusedError, EffectUnknownError, ProviderDownError
 from shared.media.films import film_name
+from shared.providers.accounts.access import Asked
 from shared.providers.text import shown
 from shared.providers.tiktok_business import BusinessPosting, BusinessStatus, ListedPost, business_posting
 from shared.providers.tiktok_errors import PASSING_REASONS, refused
@@ -50,14 +53,18 @@ class BusinessPublish:
         self._settings = settings
 
     async def act(self, order: EffectOrder) -> Receipt:
-        async with business_posting(self._settings) as api:
+        async with business_posting(self._settings, _asked(order)) as api:
             return await _Publishing(api, self._settings, order).go_on()
 
     async def find(self, order: EffectOrder) -> Receipt | None:
         if not Progress.model_validate(order.progress).was_asked:
             return None
-        async with business_posting(self._settings) as api:
+        async with business_posting(self._settings, _asked(order)) as api:
             return await _Publishing(api, self._settings, order).found()
+
+
+def _asked(order: EffectOrder) -> Asked:
+    return asked_by(order, Vendor.BUSINESS, handle=PublishVideo.model_validate(order.payload).handle)
 
 
 class _Publishing:
@@ -91,8 +98,8 @@ class _Publishing:
         if handle.lower() != self._post.handle:
             raise EffectRefusedError(
                 "wrong_account",
-                f"this post is for @{self._post.handle}, and TIKTOK_BUSINESS_TOKEN is of {shown('@' + handle)}; "
-                "set the token and TIKTOK_BUSINESS_ID of the right account",
+                f"this post is for @{self._post.handle}, and the token that is there is of {shown('@' + handle)}; "
+                "connect the right account",
             )
         workspace_id, settings = self._order.workspace_id, self._settings
         file = await asyncio.to_thread(approved_file, self._post.asset, workspace_id, settings)

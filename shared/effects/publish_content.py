@@ -13,11 +13,14 @@ from typing import BinaryIO, ClassVar
 from pydantic import BaseModel, ConfigDict
 
 from shared.config import Settings
+from shared.core.accounts import Vendor
 from shared.core.canonical import JsonObject
 from shared.effects.contract import EffectOrder, Receipt
 from shared.effects.pacing import Pace
 from shared.effects.publish_video import PublishVideo, approved_file, receipt_of
+from shared.effects.whose import asked_by
 from shared.errors import EffectPendingError, EffectRefusedError, EffectUnknownError, EngineError, ProviderDownError
+from shared.providers.accounts.access import Asked
 from shared.providers.chunks import ChunkPlan, plan_chunks
 from shared.providers.text import shown
 from shared.providers.tiktok_content import ChunkFate, ContentPosting, CreatorInfo, PostStatus, content_posting
@@ -61,14 +64,18 @@ class ContentPublish:
         self._settings = settings
 
     async def act(self, order: EffectOrder) -> Receipt:
-        async with content_posting(self._settings) as api:
+        async with content_posting(self._settings, _asked(order)) as api:
             return await _Publishing(api, self._settings, order).go_on()
 
     async def find(self, order: EffectOrder) -> Receipt | None:
         if Progress.model_validate(order.progress).publish_id is None:
             return None  # no upload was begun
-        async with content_posting(self._settings) as api:
+        async with content_posting(self._settings, _asked(order)) as api:
             return await _Publishing(api, self._settings, order).found()
+
+
+def _asked(order: EffectOrder) -> Asked:
+    return asked_by(order, Vendor.TIKTOK, handle=PublishVideo.model_validate(order.payload).handle)
 
 
 class _Publishing:
@@ -237,8 +244,8 @@ def _check_account(post: PublishVideo, info: CreatorInfo) -> None:
     if info.creator_username.lower() != post.handle:
         raise EffectRefusedError(
             "wrong_account",
-            f"this post is for @{post.handle}, and TIKTOK_ACCESS_TOKEN is of {shown('@' + info.creator_username)}; "
-            "set the token of the right account",
+            f"this post is for @{post.handle}, and the token that is there is of {shown('@' + info.creator_username)}; "
+            "connect the right account",
         )
     if post.privacy_level not in info.privacy_level_options:
         allowed = ", ".join(shown(level) for level in info.privacy_level_options)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import ClassVar
 
 from pydantic import BaseModel
@@ -13,7 +11,7 @@ from shared.effects.contract import Effect, EffectOrder, Receipt
 from shared.effects.publish_business import BusinessPublish
 from shared.effects.publish_content import ContentPublish
 from shared.effects.publish_video import PublishVideo
-from shared.errors import EffectRefusedError, EffectUnknownError
+from shared.effects.whose import doubt_kept
 
 
 class RealPublish:
@@ -26,24 +24,13 @@ class RealPublish:
         self._settings = settings
 
     async def act(self, order: EffectOrder) -> Receipt:
-        with _doubt_kept(order):
+        with doubt_kept(order):
             return await self._back_end(order).act(order)
 
     async def find(self, order: EffectOrder) -> Receipt | None:
-        with _doubt_kept(order):
+        with doubt_kept(order):
             return await self._back_end(order).find(order)
 
     def _back_end(self, order: EffectOrder) -> Effect:
         is_business = PublishVideo.model_validate(order.payload).back_end == "business"
         return BusinessPublish(self._settings) if is_business else ContentPublish(self._settings)
-
-
-@contextmanager
-def _doubt_kept(order: EffectOrder) -> Iterator[None]:
-    """Without settings nobody can be asked. That is no no, if an earlier attempt has begun something."""
-    try:
-        yield
-    except EffectRefusedError as no:
-        if no.reason != "settings_missing" or not order.progress:
-            raise
-        raise EffectUnknownError(f"TikTok cannot be asked what became of it: {no.message}") from no

@@ -6,8 +6,10 @@ import asyncio
 from uuid import UUID
 
 from shared.agents.records import Brand
+from shared.core.accounts import Vendor
 from shared.engine.rooms import Rooms
 from shared.errors import InvalidInputError, NotEnoughSettingsError, ProviderRefusedError
+from shared.providers.accounts.access import Asked
 from shared.providers.records import Product
 from shared.providers.shop import read_products
 from shared.workflows.asset_brief import AssetBrief, BriefedProduct
@@ -27,14 +29,15 @@ def asset_plan(workspace_id: UUID, brand_id: UUID, brief: AssetBrief, rooms: Roo
     brand = Brand(name=row.name, voice=row.voice, guidelines=row.guidelines, banned_terms=tuple(row.banned_terms))
     notes: tuple[str, ...] = ()
     if brief.products is None and brief.handle is not None:
-        brief, notes = _with_the_shops(brief, brief.handle)
+        whose = Asked(Vendor.SHOP, workspace_id, brand_id=brand_id)
+        brief, notes = _with_the_shops(brief, brief.handle, whose)
     return plan_assets(brand_id, brand, brief, notes)
 
 
-def _with_the_shops(brief: AssetBrief, handle: str) -> tuple[AssetBrief, tuple[str, ...]]:
+def _with_the_shops(brief: AssetBrief, handle: str, whose: Asked) -> tuple[AssetBrief, tuple[str, ...]]:
     """The brief with the products that the account's shop sells, and where they come from."""
     try:
-        shop = asyncio.run(read_products(handle, limit=MOST_READ))
+        shop = asyncio.run(read_products(handle, limit=MOST_READ, whose=whose))
     except (ProviderRefusedError, NotEnoughSettingsError) as refused:
         told = f"the shop of @{handle} cannot be read: {refused.message}; list the products in the brief"
         raise InvalidInputError("brief.handle", told) from refused

@@ -115,7 +115,7 @@ async def _read(workspace_id: UUID, row: Any, rooms: Rooms) -> int:
     """Asks the vendor and writes what it said: how many days are settled now."""
     days = [SpentDay(date.fromisoformat(d["day"]), Decimal(d["reserved_usd"]), d["is_settled"]) for d in row.days or []]
     campaign = SpendingCampaign(row.advertiser_id, row.campaign_id, tuple(days), row.at)
-    source = spend_source(rooms.settings, row.vendor)
+    source = spend_source(rooms.settings, row.vendor, workspace_id)
     if source is None:
         return _write(workspace_id, row, {}, {}, REFUSED_AGAIN_S, rooms)
     found = await source.by_day(campaign)
@@ -166,7 +166,7 @@ async def _paused(workspace_id: UUID, rooms: Rooms) -> int:
     there so that nothing begins."""
     paused = 0
     for row in rooms.store.move(workspace_id, "campaigns_at_cap", workspace_id=workspace_id):
-        source = spend_source(rooms.settings, row.vendor)
+        source = spend_source(rooms.settings, row.vendor, workspace_id)
         if source is None:
             continue
         await source.pause(row.advertiser_id, row.campaign_id)

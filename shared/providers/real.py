@@ -7,10 +7,14 @@ no trends here, and the answer says that too, instead of a guess.
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime
+from uuid import UUID
 
 from shared.config import Settings
-from shared.errors import InvalidInputError, ProviderDownError
+from shared.core.accounts import Vendor
+from shared.errors import AccountUnusableError, InvalidInputError, ProviderDownError
+from shared.providers.accounts.access import Asked, asked_here, is_connected
 from shared.providers.captions import hashtags_in, mentions_in
 from shared.providers.handles import handle_or_none
 from shared.providers.real_audience import read_audience
@@ -39,14 +43,25 @@ _NOTES = (
 
 
 class RealSource:
-    """The one account whose token is set. Called in a thread that has no event loop of its own."""
+    """The accounts that the workspace has connected, else the one whose token is set. Called in a thread that has no
+    event loop of its own."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, workspace_id: UUID | None) -> None:
+        self._settings, self._workspace_id = settings, workspace_id
 
     def check(self, handle: str) -> None:
-        """Whose token it is only TikTok knows, and a door does not wait for TikTok: the first read tells."""
+        """Whether an account is connected, or its token set. Whether TikTok takes the token, the first read tells: a
+        door does not wait for TikTok."""
+        try:
+            if is_connected(self._asked(handle), self._settings):
+                return
+        except AccountUnusableError as unusable:
+            raise InvalidInputError("handle", unusable.message) from unusable
         check_settings(self._settings)
+
+    def _asked(self, handle: str | None) -> Asked:
+        here = asked_here(Vendor.TIKTOK, handle)
+        return replace(here, workspace_id=self._workspace_id)
 
     def account(self, handle: str, max_posts: int) -> AccountData:
         return asyncio.run(self._account(handle, max_posts))
@@ -67,20 +82,20 @@ class RealSource:
         return [(_handle(user), user.video_count or 0)]
 
     async def _user(self) -> DisplayUser:
-        async with display_api(self._settings) as api:
+        async with display_api(self._settings, self._asked(None)) as api:
             return await api.user()
 
     async def _account(self, handle: str, max_posts: int) -> AccountData:
-        async with display_api(self._settings) as api:
+        async with display_api(self._settings, self._asked(handle)) as api:
             user = await api.user()
             if _handle(user) != handle:
                 raise InvalidInputError(
                     "handle",
-                    f"in real mode only the account of TIKTOK_ACCESS_TOKEN can be read, and that is "
+                    f"in real mode only connected accounts can be read, and the token that is there is of "
                     f"@{_handle(user)}, not {shown('@' + handle)}; for another give a file of account data (dataset)",
                 )
             videos, has_more = await _newest(api, max_posts)
-        audience, why_none = await read_audience(handle, self._settings)
+        audience, why_none = await read_audience(handle, self._settings, self._asked(handle))
         posts = tuple(_post(video) for video in videos)
         more = (f"The newest {len(videos)} videos were read; there are more.",) if has_more else ()
         return AccountData(

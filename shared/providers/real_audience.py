@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from shared.config import Settings
+from shared.core.accounts import Vendor
 from shared.errors import EffectRefusedError
+from shared.providers.accounts.access import Asked
 from shared.providers.handles import handle_or_none
 from shared.providers.records import Audience
 from shared.providers.text import clean_text, shown
-from shared.providers.tiktok_business import BusinessAccount, business_reading, is_connected
+from shared.providers.tiktok_business import BusinessAccount, business_reading
 
 MOST_GROUPS = 300
 
 
-async def read_audience(handle: str, settings: Settings) -> tuple[Audience | None, str | None]:
+async def read_audience(handle: str, settings: Settings, asked: Asked) -> tuple[Audience | None, str | None]:
     """The audience, or None and a sentence that says why. Hours are not told in a time zone that is known, so they
     stay unknown. Raises `ProviderDownError` when asking again may help."""
-    if not is_connected(settings):
-        return None, "Audience is not told: that needs TIKTOK_BUSINESS_TOKEN and TIKTOK_BUSINESS_ID."
     try:
-        async with business_reading(settings) as api:
+        async with business_reading(settings, replace(asked, vendor=Vendor.BUSINESS)) as api:
             found = await api.account()
     except EffectRefusedError as refused:
         return None, f"Audience is not told: {clean_text(refused.message, 300)}."
     if handle_or_none(found.username) != handle:
-        return None, f"Audience is not told: TIKTOK_BUSINESS_ID is the account {shown('@' + found.username)}."
+        return None, f"Audience is not told: the token that is there is of {shown('@' + found.username)}."
     audience = _audience(found)
     if not (audience.age_shares or audience.gender_shares or audience.region_shares):
         return None, "Audience is not told: TikTok has no shares of it, as of an account with fewer than 100 followers."

@@ -9,9 +9,11 @@ from __future__ import annotations
 from typing import Protocol
 
 from shared.config import Settings, current_settings
+from shared.core.accounts import Vendor
 from shared.core.canonical import Json
 from shared.core.status import CallKind
 from shared.errors import InvalidInputError
+from shared.providers.accounts.access import Asked, asked_here
 from shared.providers.handles import normal_handle
 from shared.providers.records import Creators, Products
 from shared.providers.text import clean_text
@@ -46,17 +48,20 @@ class MockShop:
         return mock_creators(keyword, min_followers, max_followers, limit)
 
 
-def shop_source(settings: Settings) -> ShopSource:
-    """The shop of the mode that is set."""
+def shop_source(settings: Settings, whose: Asked | None = None) -> ShopSource:
+    """The shop of the mode that is set; in real mode `whose`, else that of the agent run around this call."""
     if settings.tiktok_provider_mode == "real":
         from shared.providers.shop_real import RealShop
 
-        return RealShop(settings)
+        return RealShop(settings, whose or asked_here(Vendor.SHOP))
     return MockShop()
 
 
-async def read_products(handle: str, *, product_ids: tuple[str, ...] = (), limit: int = 50) -> Products:
-    """The listings of the account's shop with how they did and what is weak; only these, if ids are given.
+async def read_products(
+    handle: str, *, product_ids: tuple[str, ...] = (), limit: int = 50, whose: Asked | None = None
+) -> Products:
+    """The listings of the account's shop with how they did and what is weak; only these, if ids are given. Outside of
+    an agent run, `whose` says for which workspace and brand.
 
     Raises `InvalidInputError` for `handle`, `product_ids` or `limit`, `ProviderRefusedError` and `ProviderDownError`.
     """
@@ -66,7 +71,7 @@ async def read_products(handle: str, *, product_ids: tuple[str, ...] = (), limit
         raise InvalidInputError("product_ids", f"{len(product_ids)} ids; allowed: 200 at most")
 
     async def read() -> Json:
-        found = await shop_source(current_settings()).products(name, product_ids, limit)
+        found = await shop_source(current_settings(), whose).products(name, product_ids, limit)
         return found.model_dump(mode="json")
 
     request = {"handle": name, "product_ids": list(product_ids), "limit": limit}

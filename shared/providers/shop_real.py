@@ -12,6 +12,7 @@ from typing import Any, Literal
 from shared.config import Settings
 from shared.core.canonical import JsonObject
 from shared.errors import EffectRefusedError, ProviderRefusedError
+from shared.providers.accounts.access import Asked
 from shared.providers.handles import handle_or_none
 from shared.providers.listing_html import text_of_html
 from shared.providers.records import Creator, Creators, ListingIssue, Product, Products
@@ -25,14 +26,14 @@ _GENDERS: dict[str, Literal["female", "male"]] = {"FEMALE": "female", "MALE": "m
 
 
 class RealShop:
-    """The one shop that is set; the handle is for the trace."""
+    """The shop of the run's brand, or of its workspace; the handle is for the trace."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, whose: Asked) -> None:
+        self._settings, self._whose = settings, whose
 
     async def products(self, handle: str, product_ids: tuple[str, ...], limit: int) -> Products:
         now = datetime.now(UTC)
-        async with _asking(self._settings) as api:
+        async with _asking(self._settings, self._whose) as api:
             ids = product_ids[:limit] or tuple(one.id for one in await api.listings(limit))
             listings = await _each(api, ids)
             diagnoses = await api.diagnoses(ids) if ids else {}
@@ -49,7 +50,7 @@ class RealShop:
         )
 
     async def creators(self, keyword: str, min_followers: int, max_followers: int, limit: int) -> Creators:
-        async with _asking(self._settings) as api:
+        async with _asking(self._settings, self._whose) as api:
             found = await api.creators(keyword, (min_followers, max_followers), limit)
         creators = tuple(_creator(one) for one in found if handle_or_none(one.username) is not None)
         notes = ("The marketplace tells neither languages nor engagement, and categories only as numbers: unknown.",)
@@ -59,10 +60,10 @@ class RealShop:
 
 
 @asynccontextmanager
-async def _asking(settings: Settings) -> AsyncIterator[ShopApi]:
+async def _asking(settings: Settings, whose: Asked) -> AsyncIterator[ShopApi]:
     """The API for reading: a refusal here is one of a read, not of an effect."""
     try:
-        async with shop_api(settings) as api:
+        async with shop_api(settings, whose) as api:
             yield api
     except EffectRefusedError as refused:
         raise ProviderRefusedError(refused.reason, refused.message) from refused

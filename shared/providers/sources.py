@@ -38,4 +38,4 @@ def choose_source(dataset: str | None, settings: Settings, workspace_id: UUID | 
         return MockSource()
     from shared.providers.real import RealSource
 
-    return RealSource(settings)
+    return RealSource(settings, workspace_id)

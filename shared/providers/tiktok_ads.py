@@ -18,8 +18,10 @@ from pydantic import BaseModel, BeforeValidator, ValidationError
 from shared.config import Settings
 from shared.core.canonical import Json, JsonObject
 from shared.errors import EffectRefusedError, EffectUnknownError, ProviderDownError
+from shared.providers.accounts.access import Access, Asked, FixedAccess, account_access
 from shared.providers.calling import Answer, NoAnswer, ask, calling, read_as, text_of
 from shared.providers.tiktok_ads_errors import DUPLICATE, ads_error, is_doubtful
+from shared.providers.tiktok_errors import is_business_token_refused
 
 if TYPE_CHECKING:
     from httpx2 import AsyncClient
@@ -79,11 +81,11 @@ class _Cover(BaseModel):
 
 
 class AdsApi:
-    """The API with one token, for one advertiser."""
+    """The API as one advertiser."""
 
-    def __init__(self, client: AsyncClient, base_url: str, token: str, advertiser_id: str) -> None:
-        self._client, self._base_url, self._advertiser_id = client, base_url.rstrip("/"), advertiser_id
-        self._headers = {"Access-Token": token}
+    def __init__(self, client: AsyncClient, base_url: str, access: Access) -> None:
+        self._client, self._base_url, self._access = client, base_url.rstrip("/"), access
+        self._advertiser_id = access.external_id
 
     async def campaign_named(self, name: str) -> Standing | None:
         """The campaign of exactly this name, the oldest if there are several; deleted ones do not count."""
@@ -136,7 +138,7 @@ class AdsApi:
         }
         head, tail, boundary = _form(fields, "video_file", file_name)
         headers = {
-            **self._headers,
+            "Access-Token": self._access.token,
             "Content-Type": f"multipart/form-data; boundary={boundary}",
             "Content-Length": str(len(head) + size + len(tail)),
         }
@@ -206,14 +208,23 @@ class AdsApi:
 
     async def _get(self, path: str, params: Mapping[str, str]) -> Json:
         wanted = {"advertiser_id": self._advertiser_id, **params}
-        answer = await ask(self._client, "GET", self._url(path), headers=self._headers, params=wanted)
+        answer = await self._asked("GET", path, {}, params=wanted)
         return _data(path.strip("/"), answer, is_write=False)
 
     async def _post(self, path: str, fields: JsonObject) -> Json:
-        headers = {**self._headers, "Content-Type": "application/json"}
         body = {"advertiser_id": self._advertiser_id, **fields}
-        answer = await ask(self._client, "POST", self._url(path), headers=headers, json_body=body)
+        answer = await self._asked("POST", path, {"Content-Type": "application/json"}, json_body=body)
         return _data(path.strip("/"), answer, is_write=True)
+
+    async def _asked(self, method: str, path: str, more: Mapping[str, str], **told: Any) -> Answer | NoAnswer:
+        """One call; once more with another token, if TikTok takes this one no more: then it has done nothing."""
+        used = self._access.token
+        headers = {**more, "Access-Token": used}
+        answer = await ask(self._client, method, self._url(path), headers=headers, **told)
+        if is_business_token_refused(answer) and await self._access.renewed(used):
+            headers["Access-Token"] = self._access.token
+            answer = await ask(self._client, method, self._url(path), headers=headers, **told)
+        return answer
 
     def _url(self, path: str) -> str:
         """The slash at the end belongs to it: without, the API answers 404."""
@@ -287,9 +298,16 @@ async def _sent(head: bytes, parts: Iterable[bytes], tail: bytes) -> AsyncIterab
 
 
 @asynccontextmanager
-async def ads_api(settings: Settings, advertiser_id: str) -> AsyncIterator[AdsApi]:
-    """The API with the token that is set. Raises `EffectRefusedError` if there is none: nothing was asked."""
-    if settings.tiktok_ads_token is None:
-        raise EffectRefusedError("settings_missing", "settings: TIKTOK_ADS_TOKEN: needed to launch ads in real mode")
+async def ads_api(settings: Settings, asked: Asked) -> AsyncIterator[AdsApi]:
+    """The API as the advertiser that is asked for. Raises `EffectRefusedError` if it cannot be used: nothing was
+    asked."""
+    access: Access = await account_access(asked, settings) or _of_settings(settings, asked)
     async with calling(settings.tiktok_timeout_s) as client:
-        yield AdsApi(client, settings.tiktok_ads_api_url, settings.tiktok_ads_token.get_secret_value(), advertiser_id)
+        yield AdsApi(client, settings.tiktok_ads_api_url, access)
+
+
+def _of_settings(settings: Settings, asked: Asked) -> FixedAccess:
+    if settings.tiktok_ads_token is None:
+        told = "settings: TIKTOK_ADS_TOKEN: ads need it, or an account: army accounts connect tiktok_ads"
+        raise EffectRefusedError("settings_missing", told)
+    return FixedAccess(settings.tiktok_ads_token.get_secret_value(), asked.external_id or "")

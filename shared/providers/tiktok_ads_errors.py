@@ -35,7 +35,8 @@ def ads_error(call: str, code: int, message: str) -> EngineError:
     if code in BUSINESS_BUSY or is_doubtful(code):
         return ProviderDownError(told)
     if code in _TOKEN:
-        return EffectRefusedError(str(code), f"{told}; authorise the app again and set TIKTOK_ADS_TOKEN")
+        told = f"{told}; authorise the app again (army accounts connect tiktok_ads), or set TIKTOK_ADS_TOKEN"
+        return EffectRefusedError(str(code), told)
     return EffectRefusedError(
         str(code), f"{told}; {_ADVICE.get(code, 'see the vendor message, then propose it again')}"
     )

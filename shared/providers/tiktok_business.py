@@ -9,15 +9,16 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, Field, SecretStr, ValidationError
 
 from shared.config import Settings
 from shared.core.canonical import JsonObject
 from shared.errors import EffectRefusedError, EffectUnknownError, ProviderDownError
+from shared.providers.accounts.access import Access, Asked, FixedAccess, account_access
 from shared.providers.calling import Answer, NoAnswer, ask, calling, read_as, text_of, texts_of
-from shared.providers.tiktok_errors import BUSINESS_DOUBTFUL, business_error
+from shared.providers.tiktok_errors import BUSINESS_DOUBTFUL, business_error, is_business_token_refused
 
 if TYPE_CHECKING:
     from httpx2 import AsyncClient
@@ -79,11 +80,11 @@ class _Account(BaseModel):
 
 
 class BusinessPosting:
-    """The API with one account's token. Errors as in `shared.providers.tiktok_errors`."""
+    """The API as one account. Errors as in `shared.providers.tiktok_errors`."""
 
-    def __init__(self, client: AsyncClient, base_url: str, token: str, business_id: str) -> None:
-        self._client, self._base_url, self._business_id = client, base_url.rstrip("/"), business_id
-        self._headers = {"Access-Token": token, "Content-Type": "application/json"}
+    def __init__(self, client: AsyncClient, base_url: str, access: Access) -> None:
+        self._client, self._base_url, self._access = client, base_url.rstrip("/"), access
+        self._business_id = access.external_id
 
     async def username(self) -> str:
         """The handle of the account that the token is of."""
@@ -108,7 +109,7 @@ class BusinessPosting:
         """
         body = {"business_id": self._business_id, "video_url": video_url, "post_info": post_info}
         url = self._url("business/video/publish/")
-        answer = await ask(self._client, "POST", url, headers=self._headers, json_body=body)
+        answer = await self._asked("POST", url, json_body=body)
         if isinstance(answer, NoAnswer):
             if not answer.was_sent:
                 raise ProviderDownError(f"TikTok Business, video/publish: no connection ({answer.what})")
@@ -126,14 +127,26 @@ class BusinessPosting:
 
     async def _get(self, name: str, path: str, params: Mapping[str, str]) -> JsonObject:
         wanted = {"business_id": self._business_id, **params}
-        answer = await ask(self._client, "GET", self._url(path), headers=self._headers, params=wanted)
+        answer = await self._asked("GET", self._url(path), params=wanted)
         if isinstance(answer, NoAnswer):
             raise ProviderDownError(f"TikTok Business, {name}: no answer ({answer.what})")
         return _data(name, answer)
 
+    async def _asked(self, method: str, url: str, **told: Any) -> Answer | NoAnswer:
+        """One call; once more with another token, if TikTok takes this one no more: then it has done nothing."""
+        used = self._access.token
+        answer = await ask(self._client, method, url, headers=_headers(used), **told)
+        if is_business_token_refused(answer) and await self._access.renewed(used):
+            answer = await ask(self._client, method, url, headers=_headers(self._access.token), **told)
+        return answer
+
     def _url(self, path: str) -> str:
         """The slash at the end belongs to it: without, the API answers 404."""
         return f"{self._base_url}/open_api/v1.3/{path}"
+
+
+def _headers(token: str) -> dict[str, str]:
+    return {"Access-Token": token, "Content-Type": "application/json"}
 
 
 def _is_said(answer: Answer) -> bool:
@@ -154,36 +167,45 @@ def _data(name: str, answer: Answer) -> JsonObject:
 
 
 @asynccontextmanager
-async def business_posting(settings: Settings) -> AsyncIterator[BusinessPosting]:
-    """The API with the account that is set. Raises `EffectRefusedError` if it is not: nothing was asked."""
-    token, business_id = settings.tiktok_business_token, settings.tiktok_business_id
-    missing = [
-        name
-        for name, value in (
-            ("TIKTOK_BUSINESS_TOKEN", token),
-            ("TIKTOK_BUSINESS_ID", business_id),
-            ("ASSET_PUBLIC_URL", settings.asset_public_url),
-        )
-        if value is None
-    ]
-    if token is None or business_id is None or missing:
-        raise EffectRefusedError(
-            "settings_missing", f"settings: {', '.join(missing)}: the business back end needs this to publish"
-        )
-    async with calling(settings.tiktok_timeout_s) as client:
-        yield BusinessPosting(client, settings.tiktok_business_api_url, token.get_secret_value(), business_id)
-
-
-def is_connected(settings: Settings) -> bool:
-    """Whether an account is set that the Business API can be asked about."""
-    return settings.tiktok_business_token is not None and settings.tiktok_business_id is not None
+async def business_posting(settings: Settings, asked: Asked) -> AsyncIterator[BusinessPosting]:
+    """The API as the account that is asked for. Raises `EffectRefusedError` if it cannot be used: nothing was asked."""
+    access: Access | None = await account_access(asked, settings)
+    if access is None or settings.asset_public_url is None:
+        needed: dict[str, str | SecretStr | None] = {"ASSET_PUBLIC_URL": settings.asset_public_url}
+        if access is None:
+            needed = {**_needed(settings), **needed}
+        missing = [name for name, value in needed.items() if value is None]
+        if missing:
+            told = f"settings: {', '.join(missing)}: the business back end needs this to publish"
+            raise EffectRefusedError("settings_missing", told)
+    async with _calling_as(access or _of_settings(settings), settings) as api:
+        yield api
 
 
 @asynccontextmanager
-async def business_reading(settings: Settings) -> AsyncIterator[BusinessPosting]:
-    """The API with the account that is set, which `is_connected` says it is."""
+async def business_reading(settings: Settings, asked: Asked) -> AsyncIterator[BusinessPosting]:
+    """The API as the account that is asked for. Raises `EffectRefusedError` if it cannot be used: nothing was asked."""
+    access: Access = await account_access(asked, settings) or _of_settings(settings)
+    async with _calling_as(access, settings) as api:
+        yield api
+
+
+@asynccontextmanager
+async def _calling_as(access: Access, settings: Settings) -> AsyncIterator[BusinessPosting]:
+    async with calling(settings.tiktok_timeout_s) as client:
+        yield BusinessPosting(client, settings.tiktok_business_api_url, access)
+
+
+def _needed(settings: Settings) -> dict[str, str | SecretStr | None]:
+    return {
+        "TIKTOK_BUSINESS_TOKEN": settings.tiktok_business_token,
+        "TIKTOK_BUSINESS_ID": settings.tiktok_business_id,
+    }
+
+
+def _of_settings(settings: Settings) -> FixedAccess:
     token, business_id = settings.tiktok_business_token, settings.tiktok_business_id
     if token is None or business_id is None:
-        raise EffectRefusedError("settings_missing", "settings: TIKTOK_BUSINESS_TOKEN, TIKTOK_BUSINESS_ID")
-    async with calling(settings.tiktok_timeout_s) as client:
-        yield BusinessPosting(client, settings.tiktok_business_api_url, token.get_secret_value(), business_id)
+        missing = ", ".join(name for name, value in _needed(settings).items() if value is None)
+        raise EffectRefusedError("settings_missing", f"settings: {missing}; or: army accounts connect tiktok_business")
+    return FixedAccess(token.get_secret_value(), business_id)

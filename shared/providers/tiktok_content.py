@@ -16,10 +16,11 @@ from pydantic import BaseModel, BeforeValidator, Field
 from shared.config import Settings
 from shared.core.canonical import JsonObject
 from shared.errors import EffectRefusedError
+from shared.providers.accounts.access import Access, Asked, FixedAccess, account_access
 from shared.providers.calling import NoAnswer, ask, calling, read_as, texts_of
 from shared.providers.chunks import Chunk, ChunkPlan
 from shared.providers.tiktok_errors import refused
-from shared.providers.tiktok_open import open_data
+from shared.providers.tiktok_open import is_token_refused, open_data, open_headers
 
 if TYPE_CHECKING:
     from httpx2 import AsyncClient
@@ -63,11 +64,10 @@ class ChunkFate(Enum):
 
 
 class ContentPosting:
-    """The API with one account's token."""
+    """The API as one account."""
 
-    def __init__(self, client: AsyncClient, base_url: str, token: str) -> None:
-        self._client, self._base_url = client, base_url.rstrip("/")
-        self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json; charset=UTF-8"}
+    def __init__(self, client: AsyncClient, base_url: str, access: Access) -> None:
+        self._client, self._base_url, self._access = client, base_url.rstrip("/"), access
 
     async def creator_info(self) -> CreatorInfo:
         """What the account allows: to be asked right before each post."""
@@ -105,8 +105,12 @@ class ContentPosting:
         return ChunkFate.KEPT
 
     async def _call(self, name: str, path: str, body: JsonObject) -> JsonObject:
-        url = f"{self._base_url}/v2/post/publish/{path}"
-        return open_data(name, await ask(self._client, "POST", url, headers=self._headers, json_body=body))
+        url, used = f"{self._base_url}/v2/post/publish/{path}", self._access.token
+        answer = await ask(self._client, "POST", url, headers=open_headers(used), json_body=body)
+        if is_token_refused(answer) and await self._access.renewed(used):
+            again = open_headers(self._access.token)
+            answer = await ask(self._client, "POST", url, headers=again, json_body=body)
+        return open_data(name, answer)
 
 
 def media_type(file: BinaryIO) -> str:
@@ -130,12 +134,16 @@ async def _parts(file: BinaryIO, chunk: Chunk) -> AsyncIterator[bytes]:
 
 
 @asynccontextmanager
-async def content_posting(settings: Settings) -> AsyncIterator[ContentPosting]:
-    """The API with the account that is set. Raises `EffectRefusedError` if none is: nothing was asked."""
+async def content_posting(settings: Settings, asked: Asked) -> AsyncIterator[ContentPosting]:
+    """The API as the account that is asked for. Raises `EffectRefusedError` if it cannot be used: nothing was asked."""
+    access: Access = await account_access(asked, settings) or _of_settings(settings)
+    async with calling(settings.tiktok_timeout_s) as client:
+        yield ContentPosting(client, settings.tiktok_open_api_url, access)
+
+
+def _of_settings(settings: Settings) -> FixedAccess:
     token = settings.tiktok_access_token
     if token is None:
-        raise EffectRefusedError(
-            "settings_missing", "settings: TIKTOK_ACCESS_TOKEN: publishing in TIKTOK_PROVIDER_MODE=real needs it"
-        )
-    async with calling(settings.tiktok_timeout_s) as client:
-        yield ContentPosting(client, settings.tiktok_open_api_url, token.get_secret_value())
+        told = "settings: TIKTOK_ACCESS_TOKEN: publishing needs it, or an account: army accounts connect tiktok"
+        raise EffectRefusedError("settings_missing", told)
+    return FixedAccess(token.get_secret_value())

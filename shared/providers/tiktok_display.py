@@ -13,10 +13,11 @@ from pydantic import BaseModel, BeforeValidator, Field
 
 from shared.config import Settings
 from shared.core.canonical import Json, JsonObject
-from shared.errors import EffectRefusedError, NotEnoughSettingsError, ProviderRefusedError
+from shared.errors import AccountUnusableError, EffectRefusedError, NotEnoughSettingsError, ProviderRefusedError
+from shared.providers.accounts.access import Access, Asked, FixedAccess, account_access
 from shared.providers.calling import ask, calling, read_as, text_of
 from shared.providers.tiktok_errors import READING_ADVICE
-from shared.providers.tiktok_open import open_data
+from shared.providers.tiktok_open import is_token_refused, open_data, open_headers
 
 if TYPE_CHECKING:
     from httpx2 import AsyncClient
@@ -68,11 +69,10 @@ class _Found(BaseModel):
 
 
 class DisplayApi:
-    """The API with one account's token."""
+    """The API as one account."""
 
-    def __init__(self, client: AsyncClient, base_url: str, token: str) -> None:
-        self._client, self._base_url = client, base_url.rstrip("/")
-        self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json; charset=UTF-8"}
+    def __init__(self, client: AsyncClient, base_url: str, access: Access) -> None:
+        self._client, self._base_url, self._access = client, base_url.rstrip("/"), access
 
     async def user(self) -> DisplayUser:
         found = await self._call("GET", "user/info", DisplayUser)
@@ -88,8 +88,12 @@ class DisplayApi:
     async def _call(self, method: str, name: str, wanted: type[BaseModel], body: Json = None) -> JsonObject:
         """Asks for the fields that the record has."""
         url, fields = f"{self._base_url}/v2/{name}/", {"fields": ",".join(wanted.model_fields)}
-        answer = await ask(self._client, method, url, headers=self._headers, params=fields, json_body=body)
+        used = self._access.token
         try:
+            answer = await ask(self._client, method, url, headers=open_headers(used), params=fields, json_body=body)
+            if is_token_refused(answer) and await self._access.renewed(used):
+                again = open_headers(self._access.token)
+                answer = await ask(self._client, method, url, headers=again, params=fields, json_body=body)
             return open_data(name, answer, READING_ADVICE)
         except EffectRefusedError as refused:
             raise ProviderRefusedError(refused.reason, refused.message) from refused
@@ -100,14 +104,19 @@ def check_settings(settings: Settings) -> str:
     if settings.tiktok_access_token is None:
         raise NotEnoughSettingsError(
             "settings: TIKTOK_ACCESS_TOKEN: reading an account in TIKTOK_PROVIDER_MODE=real needs the token of that "
-            "account; set it, or set TIKTOK_PROVIDER_MODE to mock, or to dataset with TIKTOK_DATASET"
+            "account; connect it (army accounts connect tiktok), or set TIKTOK_PROVIDER_MODE to mock, or to dataset "
+            "with TIKTOK_DATASET"
         )
     return settings.tiktok_access_token.get_secret_value()
 
 
 @asynccontextmanager
-async def display_api(settings: Settings) -> AsyncIterator[DisplayApi]:
-    """The API with the account that is set. Raises `NotEnoughSettingsError` if none is: nothing was asked."""
-    token = check_settings(settings)
+async def display_api(settings: Settings, asked: Asked) -> AsyncIterator[DisplayApi]:
+    """The API as the account that is asked for. Raises `ProviderRefusedError` or `NotEnoughSettingsError` if it cannot
+    be used: nothing was asked."""
+    try:
+        access: Access = await account_access(asked, settings) or FixedAccess(check_settings(settings))
+    except AccountUnusableError as unusable:
+        raise ProviderRefusedError(unusable.reason, unusable.message) from unusable
     async with calling(settings.tiktok_timeout_s) as client:
-        yield DisplayApi(client, settings.tiktok_open_api_url, token)
+        yield DisplayApi(client, settings.tiktok_open_api_url, access)

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from shared.errors import EffectRefusedError, EngineError, ProviderDownError
+from shared.providers.calling import Answer, NoAnswer
 from shared.providers.text import clean_text
 
 A_MINUTE_S = 60.0  # the windows of the per-token limits
 
 ADVICE = {
-    "access_token_invalid": "connect the account again and set TIKTOK_ACCESS_TOKEN",
-    "scope_not_authorized": "let the account grant the scope video.publish, and set its new TIKTOK_ACCESS_TOKEN",
+    "access_token_invalid": "connect the account again (army accounts connect tiktok), or set TIKTOK_ACCESS_TOKEN",
+    "scope_not_authorized": "let the account grant the scope video.publish, then connect it again",
     "scope_permission_missed": "let TikTok give the app the scope video.publish, then connect the account again",
     "invalid_param": "change what is said to be wrong and propose it again",
     "invalid_params": "change what is said to be wrong and propose it again",
@@ -30,7 +31,7 @@ ADVICE = {
     "spam_risk_user_banned_from_posting": "the account may not post: clear that with TikTok first",
     "spam_risk_text": "change the caption: TikTok holds it for spam",
     "spam_risk": "TikTok holds this post for spam: do not send it again as it is",
-    "auth_removed": "the account has disconnected the app: connect it again and set TIKTOK_ACCESS_TOKEN",
+    "auth_removed": "the account has disconnected the app: connect it again",
     "file_format_check_failed": "make the video again as MP4 with H.264",
     "duration_check_failed": "make the video shorter",
     "frame_rate_check_failed": "make the video again with 23 to 60 frames a second",
@@ -40,7 +41,7 @@ ADVICE = {
 READING_SCOPES = "user.info.basic, user.info.profile, user.info.stats and video.list"
 READING_ADVICE = {
     "access_token_invalid": ADVICE["access_token_invalid"],
-    "scope_not_authorized": f"let the account grant the scopes {READING_SCOPES}, and set its new TIKTOK_ACCESS_TOKEN",
+    "scope_not_authorized": f"let the account grant the scopes {READING_SCOPES}, then connect it again",
     "scope_permission_missed": f"let TikTok give the app the scopes {READING_SCOPES}, then connect the account again",
 }
 PASSING_REASONS = {"internal", "video_pull_failed", "photo_pull_failed"}  # of a post that failed: it may be made again
@@ -49,6 +50,12 @@ BUSINESS_THROTTLED = {40016, 40100, 40132, 40133}
 BUSINESS_BUSY = {40201, 40202, 40901, 40902, 40903, 40913, 60001}
 BUSINESS_DOUBTFUL = {50000, 50002, 51305, 20001}  # the service failed in the middle: it may have acted
 _BUSINESS_TOKEN = {40102, 40103, 40104, 40105, 40106, 40107}
+
+
+def is_business_token_refused(answer: Answer | NoAnswer) -> bool:
+    """Whether the Business API takes the token no more: run out, revoked, or not known. It has done nothing then."""
+    said = answer.body if isinstance(answer, Answer) and isinstance(answer.body, dict) else {}
+    return said.get("code") in {40102, 40105}
 
 
 def open_error(
@@ -77,7 +84,9 @@ def business_error(call: str, code: int, message: str) -> EngineError:
     if code in BUSINESS_BUSY or code in BUSINESS_DOUBTFUL:
         return ProviderDownError(told)
     if code in _BUSINESS_TOKEN:
-        told = f"{told}; connect the account again and set TIKTOK_BUSINESS_TOKEN"
+        told = (
+            f"{told}; connect the account again (army accounts connect tiktok_business), or set TIKTOK_BUSINESS_TOKEN"
+        )
     return EffectRefusedError(str(code), told)
 
 

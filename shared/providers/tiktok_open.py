@@ -10,6 +10,16 @@ from shared.providers.calling import Answer, NoAnswer
 from shared.providers.tiktok_errors import ADVICE, open_error
 
 
+def is_token_refused(answer: Answer | NoAnswer) -> bool:
+    """Whether TikTok takes the token no more. It has done nothing then."""
+    error = answer.body.get("error") if isinstance(answer, Answer) and isinstance(answer.body, dict) else None
+    return isinstance(error, dict) and error.get("code") == "access_token_invalid"
+
+
+def open_headers(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}", "Content-Type": "application/json; charset=UTF-8"}
+
+
 def open_data(call: str, answer: Answer | NoAnswer, advice: Mapping[str, str] = ADVICE) -> JsonObject:
     """The `data` of an answer. Raises `EffectRefusedError` for a definite no, with what `advice` says of its code, and
     `ProviderDownError` when asking again may help."""

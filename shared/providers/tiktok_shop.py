@@ -16,6 +16,7 @@ from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 from shared.config import Settings
 from shared.core.canonical import JsonObject
 from shared.errors import EffectUnknownError
+from shared.providers.accounts.access import Asked
 from shared.providers.calling import read_as, text_of
 from shared.providers.tiktok_shop_wire import ShopWire, shop_wire
 
@@ -238,7 +239,7 @@ def _page(token: str) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def shop_api(settings: Settings) -> AsyncIterator[ShopApi]:
-    """The shop that is set. Raises `EffectRefusedError` naming the settings that are missing."""
-    async with shop_wire(settings) as wire:
+async def shop_api(settings: Settings, asked: Asked) -> AsyncIterator[ShopApi]:
+    """The shop that is asked for. Raises `EffectRefusedError` if it cannot be used: nothing was asked."""
+    async with shop_wire(settings, asked) as wire:
         yield ShopApi(wire)

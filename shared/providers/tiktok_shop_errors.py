@@ -34,12 +34,12 @@ _ADVICE = {
     16032001: "the creator is in another market than the shop",
     45101004: "creators were searched 10,000 times today: search again tomorrow",
     45101021: "the creator does not want to be written to",
-    105002: "authorise the shop again and set TIKTOK_SHOP_TOKEN and TIKTOK_SHOP_REFRESH_TOKEN",
+    105002: "authorise the shop again, and connect it: army accounts connect tiktok_shop",
     105005: "let the seller grant the app this scope, then authorise the shop again",
-    101000: "TIKTOK_SHOP_TOKEN and TIKTOK_SHOP_CIPHER are not of the same shop, or the token is no seller's",
+    101000: "token and cipher are not of the same shop, or the token is no seller's: connect the shop again",
     106001: "look at TIKTOK_SHOP_APP_KEY and TIKTOK_SHOP_APP_SECRET",
-    106013: "look at TIKTOK_SHOP_CIPHER",
-    36009004: "look at TIKTOK_SHOP_APP_KEY, TIKTOK_SHOP_TOKEN and the clock of this machine",
+    106013: "connect the shop again, with its cipher",
+    36009004: "look at TIKTOK_SHOP_APP_KEY, the shop's token and the clock of this machine",
     36009033: "put this machine's address on the app's list in Partner Center",
 }
 

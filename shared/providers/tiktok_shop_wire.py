@@ -1,51 +1,27 @@
-"""Signed calls to TikTok Shop: one body, serialised once and signed as it is sent; an expired token renewed once.
+"""Signed calls to TikTok Shop: one body, serialised once and signed as it is sent; an expired token is renewed once.
 
 Envelope `{code, message, data, request_id}`; the code counts, whatever the HTTP status is.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
-import logging
-import threading
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-from pydantic import BaseModel, Field
 
 from shared.config import Settings
 from shared.core.canonical import Json, JsonObject
 from shared.errors import EffectRefusedError, EffectUnknownError, ProviderDownError
-from shared.providers.calling import Answer, NoAnswer, ask, calling, read_as
+from shared.providers.accounts.access import Access, AccountAccess, Asked, FixedAccess, account_access
+from shared.providers.calling import Answer, NoAnswer, ask, calling
 from shared.providers.tiktok_shop_errors import TOKEN_EXPIRED, is_doubtful, shop_error
 from shared.providers.tiktok_shop_sign import sign, wants_shop
 
 if TYPE_CHECKING:
     from httpx2 import AsyncClient
-
-log = logging.getLogger(__name__)
-
-
-class _Renewed(BaseModel):
-    access_token: str = Field(min_length=1)
-    refresh_token: str = Field(min_length=1)
-
-
-@dataclass
-class _Tokens:
-    """A seller's tokens in this process. A renewal may retire the refresh token, so the new one takes its place."""
-
-    access: str
-    refresh: str | None
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-
-_held: dict[tuple[str, str], _Tokens] = {}
-_held_lock = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +29,7 @@ class _App:
     key: str
     secret: str
     cipher: str
-    tokens: _Tokens
+    access: Access
 
 
 class ShopWire:
@@ -62,7 +38,6 @@ class ShopWire:
     def __init__(self, client: AsyncClient, settings: Settings, app: _App) -> None:
         self._client, self._app = client, app
         self._url = settings.tiktok_shop_api_url.rstrip("/")
-        self._auth_url = settings.tiktok_shop_auth_url.rstrip("/")
 
     async def get(self, path: str, params: Mapping[str, str] | None = None) -> JsonObject:
         return await self._call("GET", path, params or {}, b"", is_write=False)
@@ -78,10 +53,10 @@ class ShopWire:
     async def _call(
         self, method: str, path: str, params: Mapping[str, str], body: bytes, *, is_write: bool
     ) -> JsonObject:
-        used = self._app.tokens.access
+        used = self._app.access.token
         answer = await self._once(method, path, params, body, used)
-        if _code(answer) == TOKEN_EXPIRED and await self._renewed(used):
-            answer = await self._once(method, path, params, body, self._app.tokens.access)
+        if _code(answer) == TOKEN_EXPIRED and await self._app.access.renewed(used):
+            answer = await self._once(method, path, params, body, self._app.access.token)
         return _data(f"{method} {path}", answer, is_write=is_write)
 
     async def _once(
@@ -96,34 +71,6 @@ class ShopWire:
             headers["content-length"] = str(len(body))
         content = _sent(body) if body else None
         return await ask(self._client, method, f"{self._url}{path}", headers=headers, params=told, content=content)
-
-    async def _renewed(self, used: str) -> bool:
-        """Renews the token that was used, unless another call has done so meanwhile. False: there is no way to."""
-        tokens = self._app.tokens
-        await asyncio.to_thread(tokens.lock.acquire)
-        try:
-            if tokens.access != used:
-                return True
-            if tokens.refresh is None:
-                return False
-            renewed = await self._refresh(tokens.refresh)
-            tokens.access, tokens.refresh = renewed.access_token, renewed.refresh_token
-        finally:
-            tokens.lock.release()
-        log.info("shop.token: renewed")
-        return True
-
-    async def _refresh(self, refresh_token: str) -> _Renewed:
-        """This call is not signed; it carries the secret instead."""
-        params = {
-            "app_key": self._app.key,
-            "app_secret": self._app.secret,
-            "refresh_token": refresh_token,
-            "grant_type": "refresh_token",
-        }
-        url = f"{self._auth_url}/api/v2/token/refresh"
-        answer = await ask(self._client, "GET", url, headers={}, params=params)
-        return read_as(_Renewed, "TikTok Shop, token/refresh", _data("token/refresh", answer, is_write=False))
 
 
 def _bytes(body: JsonObject) -> bytes:
@@ -166,14 +113,23 @@ def _data(call: str, answer: Answer | NoAnswer, *, is_write: bool) -> JsonObject
 
 
 @asynccontextmanager
-async def shop_wire(settings: Settings) -> AsyncIterator[ShopWire]:
-    """Calls for the shop that is set. Raises `EffectRefusedError` naming what is missing: nothing was asked."""
-    app = _app(settings)
+async def shop_wire(settings: Settings, asked: Asked) -> AsyncIterator[ShopWire]:
+    """Calls for the shop that is asked for. Raises `EffectRefusedError` if it cannot be used: nothing was asked."""
+    account = await account_access(asked, settings)
+    app = _of_settings(settings) if account is None else _of_account(account, settings)
     async with calling(settings.tiktok_timeout_s) as client:
         yield ShopWire(client, settings, app)
 
 
-def _app(settings: Settings) -> _App:
+def _of_account(account: AccountAccess, settings: Settings) -> _App:
+    key, secret = settings.tiktok_shop_app_key, settings.tiktok_shop_app_secret
+    if key is None or secret is None:
+        told = "settings: TIKTOK_SHOP_APP_KEY, TIKTOK_SHOP_APP_SECRET: they sign every call to a shop"
+        raise EffectRefusedError("settings_missing", told)
+    return _App(key, secret.get_secret_value(), account.cipher, account)
+
+
+def _of_settings(settings: Settings) -> _App:
     secrets = {
         "TIKTOK_SHOP_APP_SECRET": settings.tiktok_shop_app_secret,
         "TIKTOK_SHOP_TOKEN": settings.tiktok_shop_token,
@@ -183,10 +139,7 @@ def _app(settings: Settings) -> _App:
     missing = [name for name, value in secrets.items() if value is None]
     missing += ["TIKTOK_SHOP_APP_KEY"] if key is None else []
     if key is None or missing:
-        told = f"settings: {', '.join(sorted(missing))}: needed for the shop in real mode"
+        told = f"settings: {', '.join(sorted(missing))}: needed for the shop in real mode, or a connected shop"
         raise EffectRefusedError("settings_missing", told)
     secret, token, cipher = (value.get_secret_value() for value in secrets.values() if value is not None)
-    refresh = settings.tiktok_shop_refresh_token
-    with _held_lock:
-        tokens = _held.setdefault((key, token), _Tokens(token, None if refresh is None else refresh.get_secret_value()))
-    return _App(key, secret, cipher, tokens)
+    return _App(key, secret, cipher, FixedAccess(token))

@@ -25,7 +25,7 @@ from shared.errors import (
 )
 from shared.providers.records import AccountData
 from shared.providers.tiktok import check_account, list_accounts, read_account, read_trends
-from tests.support.audits import MemoryRecords, run_in_this_mode
+from tests.support.audits import WORKSPACE, MemoryRecords, run_in_this_mode
 
 HANDLE = "lakucosmetics"
 
@@ -48,6 +48,7 @@ def own_settings() -> Iterator[None]:
 def connect(url: str, token: str | None = f"act.{HANDLE}", **more: Any) -> None:
     """Real mode at this address, with the token of this account."""
     given: dict[str, Any] = {"tiktok_provider_mode": "real", "tiktok_open_api_url": url, "mock_latency_scale": 0}
+    given["army_workspace_id"] = WORKSPACE
     use_settings(Settings.model_validate({**given, "tiktok_access_token": token, "tiktok_timeout_s": 5, **more}))
 
 
@@ -109,7 +110,7 @@ def test_the_audience_is_the_business_accounts(fake: FakeTikTokContent) -> None:
     ("more", "why"),
     [
         ({"tiktok_business_token": "nothing"}, "set TIKTOK_BUSINESS_TOKEN"),
-        (business("", "competitor_cosmetics"), "is the account '@competitor_cosmetics'"),
+        (business("", "competitor_cosmetics"), "is of '@competitor_cosmetics'"),
     ],
 )
 def test_an_audience_that_is_not_told(fake: FakeTikTokContent, more: JsonObject, why: str) -> None:
@@ -147,7 +148,7 @@ def test_another_account_is_refused(fake: FakeTikTokContent) -> None:
     """A token reads its own account, so no other one is answered with its numbers."""
     connect(fake.base_url)
 
-    with pytest.raises(InvalidInputError, match="that is @lakucosmetics, not '@competitor_cosmetics'") as refused:
+    with pytest.raises(InvalidInputError, match="is of @lakucosmetics, not '@competitor_cosmetics'") as refused:
         read("competitor_cosmetics")
     assert refused.value.field == "handle"
     assert fake.counts["video_list"] == 0
@@ -346,6 +347,6 @@ def test_another_account_fails_the_agent_at_once(fake: FakeTikTokContent) -> Non
     """Asking again would not help, so the step is not tried again."""
     connect(fake.base_url)
 
-    with pytest.raises(AgentError, match="only the account of TIKTOK_ACCESS_TOKEN") as failed:
+    with pytest.raises(AgentError, match="only connected accounts can be read") as failed:
         run_in_this_mode(AudienceMapperAgent(MemoryRecords()), {"handle": "somebody_else"})
     assert not failed.value.retryable

@@ -14,11 +14,13 @@ import pytest
 
 from local.fakes.tiktok_ads import FakeTikTokAds
 from shared.config import Settings
+from shared.core.accounts import Vendor
 from shared.core.canonical import JsonObject
 from shared.effects.launch_real import RealLaunch
 from shared.effects.spend_cap import ad_day, set_ad_day_cap
 from shared.engine.rooms import Rooms
 from shared.errors import EffectRefusedError, ProviderDownError
+from shared.providers.accounts.access import Asked
 from shared.providers.tiktok_ads import AdAccount, ads_api
 from tests.support.effects import Released, a_campaign, as_owner, tried
 from tests.support.publishing import Notes, dies_after, kept_film, video_bytes
@@ -36,12 +38,13 @@ def fake() -> Iterator[FakeTikTokAds]:
 
 
 @pytest.fixture
-def real(fake: FakeTikTokAds, settings: Settings, tmp_path: Path) -> Settings:
+def real(fake: FakeTikTokAds, settings: Settings, tmp_path: Path, workspace: UUID) -> Settings:
     """The settings of this database, with ads at the fake."""
     return settings.model_validate(
         {
             **settings.model_dump(),
             "tiktok_provider_mode": "real",
+            "army_workspace_id": workspace,
             "tiktok_ads_api_url": fake.base_url,
             "tiktok_ads_token": SECRET,
             "tiktok_ads_identity_id": "identity-1",
@@ -290,7 +293,7 @@ def test_what_was_spent(fake: FakeTikTokAds, effect: RealLaunch, real: Settings,
         fake.desk.spend(campaign_id, at.isoformat(), "0" if hour == 9 else "1.25")
 
     async def asked() -> tuple[AdAccount, list[tuple[datetime, Decimal]]]:
-        async with ads_api(real, ADVERTISER) as api:
+        async with ads_api(real, Asked(Vendor.ADS, real.army_workspace_id, external_id=ADVERTISER)) as api:
             return await api.account(), await api.spend_by_hour(campaign_id, date(2026, 11, 19))
 
     account, hours = asyncio.run(asked())
@@ -305,7 +308,7 @@ def test_an_odd_figure_is_none(fake: FakeTikTokAds, real: Settings, told: str) -
     fake.desk.spend("17", "2026-11-19T05:00:00Z", told)
 
     async def asked() -> None:
-        async with ads_api(real, ADVERTISER) as api:
+        async with ads_api(real, Asked(Vendor.ADS, real.army_workspace_id, external_id=ADVERTISER)) as api:
             await api.spend_by_hour("17", date(2026, 11, 19))
 
     with pytest.raises(ProviderDownError, match="spend"):

@@ -7,15 +7,16 @@ import json
 import time
 from collections.abc import Coroutine, Iterator
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 import urllib3
 
 from local.fakes.tiktok_shop import FakeTikTokShop
-from local.fakes.tiktok_shop_desk import APP_KEY, APP_SECRET, CIPHER, REFRESH, TOKEN, ShopDesk
+from local.fakes.tiktok_shop_desk import APP_KEY, APP_SECRET, CIPHER, TOKEN, ShopDesk
 from shared.agents.records import Brand
 from shared.config import Settings, use_settings
+from shared.core.accounts import Vendor
 from shared.core.canonical import JsonObject
 from shared.effects.listing_real import RealUpdateListing
 from shared.effects.message_real import RealSendMessage
@@ -30,9 +31,10 @@ from shared.errors import (
     ProviderDownError,
     ProviderRefusedError,
 )
+from shared.providers.accounts.access import Asked
 from shared.providers.mock.shop import mock_creators, mock_products
 from shared.providers.shop import read_products, search_creators
-from shared.providers.tiktok_shop import ShopApi, shop_api
+from shared.providers.tiktok_shop import shop_api
 from shared.providers.tiktok_shop_sign import sign
 from shared.workflows.asset_brief import AssetBrief
 from tests.support.effects import Released, a_message, as_owner, tried
@@ -62,17 +64,17 @@ def fake() -> Iterator[FakeTikTokShop]:
 
 
 @pytest.fixture
-def real(fake: FakeTikTokShop, settings: Settings) -> Settings:
+def real(fake: FakeTikTokShop, settings: Settings, workspace: UUID) -> Settings:
     return settings.model_validate(
         {
             **settings.model_dump(),
             "tiktok_provider_mode": "real",
+            "army_workspace_id": workspace,
             "tiktok_shop_api_url": fake.base_url,
             "tiktok_shop_auth_url": fake.base_url,
             "tiktok_shop_app_key": APP_KEY,
             "tiktok_shop_app_secret": APP_SECRET,
             "tiktok_shop_token": next(iter(fake.desk.tokens)),
-            "tiktok_shop_refresh_token": REFRESH,
             "tiktok_shop_cipher": CIPHER,
             "tiktok_timeout_s": 0.3,
         }
@@ -83,7 +85,7 @@ def asked(real: Settings, ask: Any) -> Any:
     """What one call of the client came to."""
 
     async def within() -> Any:
-        async with shop_api(real) as api:
+        async with shop_api(real, Asked(Vendor.SHOP, real.army_workspace_id)) as api:
             question: Coroutine[Any, Any, Any] = ask(api)
             return await question
 
@@ -162,37 +164,15 @@ def test_a_shop_is_named_only_where_one_is_meant(fake: FakeTikTokShop) -> None:
 # Tokens.
 
 
-def test_an_expired_token_is_renewed_once(fake: FakeTikTokShop, real: Settings) -> None:
-    """Many calls at once find it expired: one renewal, with the refresh token that is good once; all get an answer."""
+def test_a_token_of_the_settings_is_not_renewed(fake: FakeTikTokShop, real: Settings) -> None:
+    """Expired, it is refused with what to do: a renewed pair would have no place to stay."""
     fake.desk.tokens = dict.fromkeys(fake.desk.tokens, 0.0)
 
-    async def many(api: ShopApi) -> list[str]:
-        found = await asyncio.gather(*(api.listing(PRODUCT.id) for _ in range(8)))
-        return [one.title for one in found]
-
-    assert asked(real, many) == [PRODUCT.title] * 8
-    assert fake.counts["token/refresh"] == 1
-    assert asked(real, lambda api: api.listing(PRODUCT.id)).title == PRODUCT.title
-    assert fake.counts["token/refresh"] == 1
-
-
-def test_a_token_that_stays_expired_is_refused(fake: FakeTikTokShop, real: Settings) -> None:
-    """Renewed, and still called expired: it says what to do, and does not go on renewing."""
-    fake.faults({"on": "products/get", "what": "code", "code": "105002", "times": 5})
-
-    with pytest.raises(EffectRefusedError, match="authorise the shop again") as refused:
+    with pytest.raises(EffectRefusedError, match="army accounts connect tiktok_shop") as refused:
         asked(real, lambda api: api.listing(PRODUCT.id))
 
     assert refused.value.reason == "token_expired"
-    assert (fake.counts["products/get"], fake.counts["token/refresh"]) == (2, 1)
-
-
-def test_without_a_refresh_token_it_is_refused(fake: FakeTikTokShop, real: Settings) -> None:
-    """There is no way to renew it."""
-    fake.desk.tokens = dict.fromkeys(fake.desk.tokens, 0.0)
-
-    with pytest.raises(EffectRefusedError, match="TIKTOK_SHOP_REFRESH_TOKEN"):
-        asked(real.model_copy(update={"tiktok_shop_refresh_token": None}), lambda api: api.listing(PRODUCT.id))
+    assert fake.counts["token/refresh"] == 0
 
 
 def test_missing_settings_are_named(settings: Settings) -> None:
@@ -249,6 +229,18 @@ def test_a_plan_of_assets_reads_the_shop(fake: FakeTikTokShop, real: Settings, r
     use_settings(real.model_copy(update={"tiktok_shop_api_url": "http://127.0.0.1:1"}))
     with pytest.raises(ProviderDownError):
         asset_plan(workspace, brand, brief, rooms)
+
+
+def test_no_plan_reads_the_shop_of_elsewhere(fake: FakeTikTokShop, real: Settings, rooms: Rooms) -> None:
+    """The settings' shop is that of one workspace: another's plan says that it has none, and the shop is not asked."""
+    use_settings(real)
+    elsewhere = uuid4()
+    brand = add_brand(Brand(name="Eve"), Caller(elsewhere, "eve"), rooms).brand_id
+
+    with pytest.raises(InvalidInputError, match="no TikTok Shop account is connected in this workspace"):
+        asset_plan(elsewhere, brand, AssetBrief(goal="Spring", handle="@lakucosmetics"), rooms)
+
+    assert sum(fake.counts.values()) == 0
 
 
 def test_only_the_listings_that_are_named(fake: FakeTikTokShop, real: Settings) -> None:

@@ -40,10 +40,11 @@ def fake() -> Iterator[FakeTikTokAds]:
 
 
 @pytest.fixture
-def real(rooms: Rooms, fake: FakeTikTokAds) -> Iterator[Rooms]:
+def real(rooms: Rooms, fake: FakeTikTokAds, workspace: UUID) -> Iterator[Rooms]:
     """The rooms in real mode against the fake; what other tests left is not read."""
     changed = {"tiktok_provider_mode": "real", "tiktok_ads_api_url": fake.base_url, "tiktok_ads_token": "t"}
-    settings = rooms.settings.model_validate({**rooms.settings.model_dump(), **changed})
+    given = {**rooms.settings.model_dump(), **changed, "army_workspace_id": workspace}
+    settings = rooms.settings.model_validate(given)
     as_owner(rooms, "forget_campaigns", workspace_id=uuid4())
     yield replace(rooms, settings=settings)
     use_settings(rooms.settings)

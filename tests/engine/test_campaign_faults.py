@@ -75,7 +75,8 @@ def test_a_death_before_the_receipt_leaves_one_post(
     assert approve(rooms, workspace) == "Approve TikTok publish"
     (post,) = [wake for wake in queue.held if wake.url_path == EFFECT_PATH]
     with FakeTikTokContent() as tiktok:
-        wanted = real_settings(tiktok.base_url, tmp_path, asset_dir=assets, step_lease_s=0.3)
+        own = {"asset_dir": assets, "army_workspace_id": workspace}
+        wanted = real_settings(tiktok.base_url, tmp_path, step_lease_s=0.3, **own)
         changed = {name: getattr(wanted, name) for name in wanted.model_fields_set - {"army_home"}}
         real = replace(rooms, settings=rooms.settings.model_copy(update=changed))
         with pytest.raises(StoreBusyError):

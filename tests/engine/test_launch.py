@@ -59,10 +59,11 @@ def fake() -> Iterator[FakeTikTokAds]:
 
 
 @pytest.fixture
-def real(rooms: Rooms, fake: FakeTikTokAds) -> Iterator[Rooms]:
+def real(rooms: Rooms, fake: FakeTikTokAds, workspace: UUID) -> Iterator[Rooms]:
     """The rooms in real mode against the fake; three attempts, without pauses between them."""
     changed = {
         "tiktok_provider_mode": "real",
+        "army_workspace_id": workspace,
         "tiktok_ads_api_url": fake.base_url,
         "tiktok_ads_identity_id": "identity-1",
         "max_effect_attempts": 3,

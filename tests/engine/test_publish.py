@@ -44,9 +44,9 @@ def fake() -> Iterator[FakeTikTokContent]:
 
 
 @pytest.fixture
-def real(rooms: Rooms, fake: FakeTikTokContent, tmp_path: Path) -> Iterator[Rooms]:
+def real(rooms: Rooms, fake: FakeTikTokContent, tmp_path: Path, workspace: UUID) -> Iterator[Rooms]:
     """The rooms in real mode against the fake."""
-    wanted = real_settings(fake.base_url, tmp_path)
+    wanted = real_settings(fake.base_url, tmp_path, army_workspace_id=workspace)
     changed = {name: getattr(wanted, name) for name in wanted.model_fields_set}
     settings = rooms.settings.model_copy(update={**changed, "max_effect_attempts": 3})
     AGENT_REGISTRY[PublishingAgent.name] = PublishingAgent

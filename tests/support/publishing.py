@@ -108,6 +108,7 @@ def real_settings(base_url: str, folder: Path, **changes: Any) -> Settings:
     """Real mode against the fake at this address, without its pauses; assets live below `folder`."""
     given: dict[str, Any] = {
         "army_home": folder,
+        "army_workspace_id": WORKSPACE,
         "tiktok_provider_mode": "real",
         "tiktok_open_api_url": base_url,
         "tiktok_access_token": f"act.{HANDLE}",
