@@ -20,6 +20,7 @@ from shared.errors import ForbiddenError, InvalidInputError
 from shared.trace.calls import Answer, Call
 from shared.trace.journal import hold_another_try, journaled
 from tests.support.agents import Anything
+from tests.support.parked import fill, scans
 from tests.support.queues import HeldQueue
 from tests.support.runs import owner_of, started, step, steps_of, workflow
 from tests.support.spending import SpendingAgent, spending_agent
@@ -170,3 +171,27 @@ def test_a_lost_try_holds_money_for_the_next(rooms: Rooms, queue: HeldQueue, wor
 
     assert steps_of(run.run_id, workspace, rooms)["s"]["output_jsonb"] == {"tries": 2}
     assert cap_of(run.run_id, workspace, rooms).used_usd == Decimal("0.10")
+
+
+@pytest.mark.parametrize("name", ["lock_caps", "reserve_call", "tightest_cap", "settle_call"])
+def test_a_call_reads_only_the_caps_over_it(rooms: Rooms, workspace: UUID, name: str) -> None:
+    """Among the caps of 20,000 runs, those of the call are reached by their whole keys."""
+    run = started(workflow(step("s", agent="spending", budget_usd=Decimal(1))), workspace, rooms).run_id
+    url = rooms.settings.database_owner_url
+    fill(url, "park_caps", workspace_id=workspace, many=20_000)
+    fill(url, "analyze_caps")
+    step_id = UUID(str(steps_of(run, workspace, rooms)["s"]["id"]))
+    values: dict[str, Any] = {
+        "lock_caps": {"run_id": run, "step_id": step_id},
+        "reserve_call": {
+            **{"step_id": step_id, "attempt": 1, "ceiling_usd": Decimal("0.1")},
+            **{"reservation_id": run, "agent_run_id": run},
+        },
+        "tightest_cap": {"run_id": run, "step_id": step_id, "ceiling_usd": Decimal(5)},
+        "settle_call": {"agent_run_id": run, "id": run},
+    }
+
+    found = [scan for scan in scans(url, name, workspace, **values[name]) if scan.table == "tiktok_caps"]
+
+    assert found and {scan.index for scan in found} == {"tiktok_caps_pkey"}
+    assert sum(scan.rows for scan in found) <= 5

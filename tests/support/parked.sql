@@ -60,3 +60,11 @@ alter system set log_statement = 'all';
 
 -- name: reload
 select pg_reload_conf();
+
+-- name: park_caps
+-- A workspace that has given budgets to many runs.
+insert into tiktok_caps (workspace_id, scope, scope_id, cap_usd, used_usd, set_by)
+select :workspace_id::uuid, 'run', gen_random_uuid()::text, 1, 0, 't' from generate_series(1, :many::int);
+
+-- name: analyze_caps
+analyze tiktok_caps;

@@ -23,15 +23,17 @@ select base.workspace_id, 'workspace_day', today.day::text, base.cap_usd,
 on conflict (workspace_id, scope, scope_id) do nothing;
 
 -- name: lock_caps
--- The caps that apply to a call of this step, in one order: reservations of one cap queue up here.
+-- The caps that apply to a call of this step, in one order: reservations of one cap queue up here. Each is reached by its
+-- whole key, here and below: a workspace has one for every run that was given a budget.
 select c.scope, c.scope_id
   from tiktok_workflow_runs r
-  join tiktok_caps c on c.workspace_id = r.workspace_id
-   and (c.scope = 'step' and c.scope_id = :step_id::uuid::text
-        or c.scope = 'step' and c.scope_id = any (r.outer_step_ids::text[])
-        or c.scope = 'run' and c.scope_id = coalesce(r.root_run_id, r.id)::text
-        or c.scope = 'brief' and c.scope_id = r.brief_id::text
-        or c.scope = 'workspace_day' and c.scope_id = (now() at time zone 'utc')::date::text)
+ cross join lateral (
+       select 'step'::cap_scope as scope, :step_id::uuid::text as id
+        union all select 'step', unnest(r.outer_step_ids)::text
+        union all select 'run', coalesce(r.root_run_id, r.id)::text
+        union all select 'brief', r.brief_id::text
+        union all select 'workspace_day', (now() at time zone 'utc')::date::text) over_it
+  join tiktok_caps c on c.workspace_id = r.workspace_id and c.scope = over_it.scope and c.scope_id = over_it.id
  where r.id = :run_id::uuid
  order by c.scope, c.scope_id for no key update of c;
 
@@ -48,12 +50,14 @@ with ours as (
        for no key update of s -- a cancel comes before or behind the call, not between its money and its row
 ), cap as (
     select c.workspace_id, c.scope, c.scope_id, c.used_usd + :ceiling_usd::numeric <= c.cap_usd as fits
-      from ours join tiktok_caps c on c.workspace_id = ours.workspace_id
-       and (c.scope = 'step' and c.scope_id = ours.id::text
-            or c.scope = 'step' and c.scope_id = any (ours.outer_step_ids::text[])
-            or c.scope = 'run' and c.scope_id = ours.root_run_id::text
-            or c.scope = 'brief' and c.scope_id = ours.brief_id::text
-            or c.scope = 'workspace_day' and c.scope_id = (now() at time zone 'utc')::date::text)
+      from ours
+     cross join lateral (
+           select 'step'::cap_scope as scope, ours.id::text as id
+            union all select 'step', unnest(ours.outer_step_ids)::text
+            union all select 'run', ours.root_run_id::text
+            union all select 'brief', ours.brief_id::text
+            union all select 'workspace_day', (now() at time zone 'utc')::date::text) over_it
+      join tiktok_caps c on c.workspace_id = ours.workspace_id and c.scope = over_it.scope and c.scope_id = over_it.id
 ), verdict as (
     select coalesce(bool_and(fits), true) as fits from cap
 ), held as (
@@ -79,12 +83,14 @@ with held_now as (
      where c.agent_run_id = :agent_run_id::uuid and c.id = :id::uuid and l.settled_at is null
 ), cap as (
     select c.workspace_id, c.scope, c.scope_id, c.used_usd + :ceiling_usd::numeric <= c.cap_usd as fits
-      from held_now h join tiktok_caps c on c.workspace_id = h.workspace_id
-       and (c.scope = 'step' and c.scope_id = h.step_id::text
-            or c.scope = 'step' and c.scope_id = any (h.outer_step_ids::text[])
-            or c.scope = 'run' and c.scope_id = h.run_id::text
-            or c.scope = 'brief' and c.scope_id = h.brief_id::text
-            or c.scope = 'workspace_day' and c.scope_id = h.day::text)
+      from held_now h
+     cross join lateral (
+           select 'step'::cap_scope as scope, h.step_id::text as id
+            union all select 'step', unnest(h.outer_step_ids)::text
+            union all select 'run', h.run_id::text
+            union all select 'brief', h.brief_id::text
+            union all select 'workspace_day', h.day::text) over_it
+      join tiktok_caps c on c.workspace_id = h.workspace_id and c.scope = over_it.scope and c.scope_id = over_it.id
 ), verdict as (
     select coalesce(bool_and(fits), true) as fits from cap
 ), held as (
@@ -106,12 +112,13 @@ select c.scope, c.scope_id, c.cap_usd, c.used_usd,
                        or c.scope = 'brief' and l.brief_id = r.brief_id
                        or c.scope = 'workspace_day' and l.day::text = c.scope_id)) as may_ease
   from tiktok_workflow_runs r
-  join tiktok_caps c on c.workspace_id = r.workspace_id
-   and (c.scope = 'step' and c.scope_id = :step_id::uuid::text
-        or c.scope = 'step' and c.scope_id = any (r.outer_step_ids::text[])
-        or c.scope = 'run' and c.scope_id = coalesce(r.root_run_id, r.id)::text
-        or c.scope = 'brief' and c.scope_id = r.brief_id::text
-        or c.scope = 'workspace_day' and c.scope_id = (now() at time zone 'utc')::date::text)
+ cross join lateral (
+       select 'step'::cap_scope as scope, :step_id::uuid::text as id
+        union all select 'step', unnest(r.outer_step_ids)::text
+        union all select 'run', coalesce(r.root_run_id, r.id)::text
+        union all select 'brief', r.brief_id::text
+        union all select 'workspace_day', (now() at time zone 'utc')::date::text) over_it
+  join tiktok_caps c on c.workspace_id = r.workspace_id and c.scope = over_it.scope and c.scope_id = over_it.id
  where r.id = :run_id::uuid and c.used_usd + :ceiling_usd::numeric > c.cap_usd
  order by c.cap_usd - c.used_usd, c.scope limit 1;
 
@@ -133,12 +140,14 @@ with call as (
 )
 update tiktok_caps c set used_usd = greatest(0, c.used_usd - call.was + call.is_now), updated_at = now()
   from call
- where call.was <> call.is_now and c.workspace_id = call.workspace_id
-   and (c.scope = 'step' and c.scope_id = call.step_id::text
-        or c.scope = 'step' and c.scope_id = any (call.outer_step_ids::text[])
-        or c.scope = 'run' and c.scope_id = call.run_id::text
-        or c.scope = 'brief' and c.scope_id = call.brief_id::text
-        or c.scope = 'workspace_day' and c.scope_id = call.day::text);
+ cross join lateral (
+       select 'step'::cap_scope as scope, call.step_id::text as id
+        union all select 'step', unnest(call.outer_step_ids)::text
+        union all select 'run', call.run_id::text
+        union all select 'brief', call.brief_id::text
+        union all select 'workspace_day', call.day::text) over_it
+ where call.was <> call.is_now and c.workspace_id = call.workspace_id and c.scope = over_it.scope
+   and c.scope_id = over_it.id;
 
 -- name: close_calls
 -- Sent with what ends a step that was cut off: calls that were begun and never ended are in doubt, and count whole.
