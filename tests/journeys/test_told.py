@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -11,14 +10,15 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-import urllib3
 
-from local.beside import EMULATORS, audit_file, lines_about, startable
+from local.beside import EMULATORS, lines_about, startable
 from local.drill.doors import Doors
+from local.drill.telling import mirrored, stored_events
 from local.signer import Signer
 from local.stack import Stack
 from shared.audit.event import FIRST_LINK
 from shared.audit.table import WRITTEN_BY_SUBSCRIPTION, misfits
+from shared.audit.verify import first_break
 from shared.config import Settings, process_environ
 from tests.support.tasks import eventually
 
@@ -36,9 +36,12 @@ def stack() -> Iterator[Stack]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def ended_run(stack: Stack, workspace: UUID) -> str:
+def doors_of(stack: Stack, workspace: UUID) -> Doors:
     signer = Signer(stack.folder / "signer")
-    doors = Doors(stack.url, signer.user_token(workspace, "ada", settings=stack.settings))
+    return Doors(stack.url, signer.user_token(workspace, "ada", settings=stack.settings))
+
+
+def ended_run(doors: Doors) -> str:
     asked = {"workflow_slug": "profile_audit", "handle": "@lakucosmetics"}
     run_id = str(doors.post("/api/dashboard/workflows/run", asked)["workflow_run_id"])
     ended = doors.get(f"/api/dashboard/workflows/runs/{run_id}?wait=30s")
@@ -46,41 +49,31 @@ def ended_run(stack: Stack, workspace: UUID) -> str:
     return run_id
 
 
-def stored(stack: Stack, run_id: str) -> list[dict[str, Any]]:
-    file = audit_file(stack.folder)
-    rows = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
-    return [row for row in rows if row["subject_id"] == run_id]
-
-
-def document(stack: Stack, path: str) -> dict[str, Any]:
-    """A document's fields, past the rules; empty where there is none."""
-    settings = stack.settings
-    root = f"http://{settings.firestore_emulator_host}/v1/projects/{settings.mirror_project}/databases/(default)"
-    url, own = f"{root}/documents/{path}", {"Authorization": "Bearer owner"}
-    answer = urllib3.request("GET", url, headers=own, retries=False, timeout=10)
-    fields: dict[str, Any] = json.loads(answer.data).get("fields", {})
-    return fields
+def stored(stack: Stack, workspace: UUID, run_id: str) -> list[dict[str, Any]]:
+    """The run's events in the sink's file, each once, in order."""
+    rows = {row["event_id"]: row for row in stored_events(stack.folder, str(workspace)) if row["subject_id"] == run_id}
+    return sorted(rows.values(), key=lambda row: int(row["seq"]))
 
 
 def test_a_run_is_told_of_to_its_end(stack: Stack) -> None:
     """Every event is stored, chained without a gap, and the mirror stands where the run does."""
     workspace = uuid4()
-    run_id = ended_run(stack, workspace)
+    doors = doors_of(stack, workspace)
+    run_id = ended_run(doors)
+    path = f"workspaces/{workspace}/runs/{run_id}"
 
-    eventually(lambda: [row for row in stored(stack, run_id) if row["kind"] == "workflow_run.completed"], 30)
-    eventually(lambda: shown(stack, workspace, run_id).get("status") == "succeeded", 30)
+    eventually(lambda: "workflow_run.completed" in {row["kind"] for row in stored(stack, workspace, run_id)}, 30)
+    eventually(lambda: mirrored(stack.settings, path).get("status") == "succeeded", 30)
 
-    rows, run = stored(stack, run_id), shown(stack, workspace, run_id)
+    rows, run = stored(stack, workspace, run_id), mirrored(stack.settings, path)
     assert [row["seq"] for row in rows] == list(range(1, len(rows) + 1))
     assert [row["prev_hash"] for row in rows] == [FIRST_LINK, *(row["hash"] for row in rows[:-1])]
     events = [{name: row[name] for name in row.keys() - WRITTEN_BY_SUBSCRIPTION} for row in rows]
     assert [wrong for event in events for wrong in misfits(event)] == []
     assert run["version"] == str(len(rows)) and run["steps_open"] == "0"
-
-
-def shown(stack: Stack, workspace: UUID, run_id: str) -> dict[str, Any]:
-    fields = document(stack, f"workspaces/{workspace}/runs/{run_id}")
-    return {name: next(iter(value.values())) for name, value in fields.items()}
+    verified = doors.get(f"/api/dashboard/workflows/runs/{run_id}/audit")
+    assert (verified["verdict"], verified["head"]) == ("intact", rows[-1]["hash"])
+    assert first_break(rows) is None
 
 
 def test_the_stack_says_what_is_on(stack: Stack) -> None:
