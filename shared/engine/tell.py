@@ -6,6 +6,7 @@ What was asked for and lost is found by the sweep: the outbox knows what was wri
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import cache
@@ -19,6 +20,7 @@ from shared.store.sql import queries
 log = logging.getLogger(__name__)
 
 RELAY_PATH = "/tasks/relay"
+QUEUE_AWAY_S = 30.0
 APART = timedelta(milliseconds=50)  # how far the queue's clock may be ahead of the database's
 
 WRITES_EVENTS = "into tiktok_outbox"
@@ -40,17 +42,24 @@ def subject_in() -> dict[str, str]:
 
 
 class TellSoon:
-    """Is called after every commit in a workspace, and asks the queue for a telling where events were written."""
+    """Is called after every commit in a workspace, and asks the queue for a telling where events were written.
 
-    def __init__(self, queue: QueueRoom, window_s: float) -> None:
-        self._queue, self._window_s = queue, window_s
+    A queue that does not answer is left alone for a while: no step waits for it again and again, and the sweep tells.
+    """
+
+    def __init__(self, queue: QueueRoom, window_s: float, *, away_s: float = QUEUE_AWAY_S) -> None:
+        self._queue, self._window_s, self._away_s = queue, window_s, away_s
+        self._asks_from = 0.0  # monotonic
 
     def __call__(self, workspace_id: UUID, steps: Sequence[Step]) -> None:
         named_by = subject_in()
         subjects = {values[named_by[name]] for name, values in steps if name in named_by}
         subjects.discard(None)  # runs of a scope, which the statement finds itself
-        if subjects:
-            _ask(self._queue, [_relay(workspace_id, one, ("window",), window_s=self._window_s) for one in subjects])
+        if not subjects or time.monotonic() < self._asks_from:
+            return
+        wakes = [_relay(workspace_id, one, ("window",), window_s=self._window_s) for one in subjects]
+        if not _ask(self._queue, wakes):
+            self._asks_from = time.monotonic() + self._away_s
 
 
 def tell_at(queue: QueueRoom, workspace_id: UUID, subject_id: UUID, *, claims: int, due: datetime) -> None:
@@ -76,8 +85,11 @@ def _relay(
     return Wake(RELAY_PATH, body, ("relay", str(subject_id), *parts), due=due, window_s=window_s)
 
 
-def _ask(queue: QueueRoom, wakes: Sequence[Wake]) -> None:
+def _ask(queue: QueueRoom, wakes: Sequence[Wake]) -> bool:
+    """False if the queue did not take it."""
     try:
         queue.wake_many(wakes)
     except TransientError as busy:
         log.warning("tell.queue_busy: %d tellings are left to the sweep (%s)", len(wakes), busy)
+        return False
+    return True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from uuid import UUID, uuid4
 
 import pytest
@@ -16,8 +16,9 @@ from shared.engine.hold_effects import hold_effects
 from shared.engine.members import Member
 from shared.engine.rooms import Rooms
 from shared.engine.sweep import sweep
-from shared.engine.tell import OF_NO_RUN, OF_RUNS_FOUND, subject_in
-from shared.errors import ProviderRefusedError
+from shared.engine.tell import OF_NO_RUN, OF_RUNS_FOUND, TellSoon, subject_in
+from shared.errors import ProviderRefusedError, TransientError
+from shared.queue.tasks import Wake
 from shared.store.sql import queries
 from tests.support.agents import registered_agents
 from tests.support.database import Cluster, settings_for
@@ -142,6 +143,43 @@ def test_a_window_has_one_task(told: Rooms, queue: HeldQueue, workspace: UUID) -
 
     assert len(events_of(run_id, workspace, told)) > 10
     assert [wake.body["subject_id"] for wake in relays(queue)] == [str(run_id)]
+
+
+class AwayQueue(HeldQueue):
+    """Takes no telling, and counts how often it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = 0
+
+    def wake_many(self, items: Sequence[Wake]) -> None:
+        self.asked += 1
+        raise TransientError("the queue does not answer")
+
+
+def test_a_queue_that_is_away_is_left_alone(workspace: UUID) -> None:
+    """The first commit finds out; those after it do not wait for the queue until a while has passed."""
+    queue = AwayQueue()
+    patient, eager = TellSoon(queue, 1.0), TellSoon(queue, 1.0, away_s=0.0)
+    moves = [("claim_steps", {"run_id": uuid4()})]
+
+    for _ in range(5):
+        patient(workspace, moves)
+    asked = queue.asked
+    for _ in range(5):
+        eager(workspace, moves)
+
+    assert (asked, queue.asked) == (1, 6)
+
+
+def test_a_move_without_events_asks_for_nothing(queue: HeldQueue, workspace: UUID) -> None:
+    """What only reads, or moves runs that it finds itself, makes no task."""
+    tell = TellSoon(queue, 1.0)
+
+    tell(workspace, [("run_status", {"run_id": uuid4()}), ("wake_parent", {"run_id": uuid4(), "grace_s": 1.0})])
+    tell(workspace, [("resume_runs", {"run_id": None})])
+
+    assert queue.held == []
 
 
 def test_every_statement_that_tells_says_of_whom() -> None:
