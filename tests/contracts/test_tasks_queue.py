@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -77,6 +78,34 @@ def test_a_name_wakes_once(queue: StepQueue, target: Target, path: str) -> None:
 
     hits = target.wait(path, 3)
     assert [json.loads(hit.body)["generation"] for hit in hits] == [1, 2, "last"]
+
+
+def test_a_window_wakes_once_when_it_ends(server: TasksServer, queue: StepQueue, target: Target, path: str) -> None:
+    """However often it is asked for, by this process and by another: one task, due when the window is over."""
+    other = StepQueue(settings_for(server, target), patience_s=5)
+    began = time.time()
+    asked = Wake(path, {}, (path,), window_s=0.5)
+    for _ in range(20):
+        queue.wake_many([asked])
+        other.wake_many([asked])
+    asking_s = time.time() - began
+    other.close()
+
+    hits = target.wait(path, 1 + int(asking_s / 0.5))
+    queue.wake(path, {"n": "end"}, name_parts=[path, "end"])
+    target.wait(path, len(hits) + 1)
+    first_window = int(began // 0.5) + 1
+    assert hits[0].task_header("TaskName") == Wake(path, {}, (path, first_window)).task_id
+    assert len(hits) <= 2 + int(asking_s / 0.5)
+
+
+@pytest.mark.parametrize(("now_s", "number"), [(10.0, 11), (10.999, 11), (11.0, 12)])
+def test_a_window_ends_with_its_number(now_s: float, number: int) -> None:
+    """Every moment of a window has the same name and the same end, which is never in the past."""
+    made = Wake("/x", {}, ("run",), window_s=1.0).in_window(now_s)
+
+    assert made == Wake("/x", {}, ("run", number), due=datetime.fromtimestamp(number, UTC))
+    assert made.due is not None and made.due.timestamp() > now_s
 
 
 def test_parts_do_not_run_together() -> None:
