@@ -29,7 +29,7 @@ class Subscribed:
 
     def __init__(self, host: str) -> None:
         self.settings = emulator_settings(pubsub_emulator_host=host)
-        self.topic = AuditTopic(self.settings)
+        self.topic = AuditTopic(self.settings, patience_s=60)
         self._name = f"projects/{self.settings.audit_project}/subscriptions/look"
         self.publisher = PublisherClient(transport=transport_to(PublisherGrpcTransport, host))
         self._subscriber = SubscriberClient(transport=transport_to(SubscriberGrpcTransport, host))
@@ -83,7 +83,7 @@ def test_more_than_one_request_takes(subscribed: Subscribed) -> None:
 
 def test_a_topic_that_is_missing_is_refused(pubsub_host: str) -> None:
     """Said as what it is, with the topic's name: somebody has to make it."""
-    topic = AuditTopic(emulator_settings(pubsub_emulator_host=pubsub_host))
+    topic = AuditTopic(emulator_settings(pubsub_emulator_host=pubsub_host), patience_s=60)
 
     with pytest.raises(ProviderRefusedError, match=r"topics/audit-event took no events: NOT_FOUND"):
         topic.publish([event(1)])

