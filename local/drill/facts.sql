@@ -38,6 +38,11 @@ select s.id, s.workflow_run_id as run_id, s.key, s.status, s.attempt, s.failures
 select count(*) as n from tiktok_agent_runs
  where workspace_id = :workspace_id::uuid and status = 'failed' and error_message like 'the executor was lost%';
 
+-- name: attempts_in_vain
+-- Attempts that did not end their step, by what ended them.
+select status, left(error_message, 120) as why, count(*) as n from tiktok_agent_runs
+ where workspace_id = :workspace_id::uuid and status <> 'succeeded' group by 1, 2 order by 3 desc;
+
 -- name: ends_of_runs
 -- How each run ended, oldest first, and how long it took.
 select id, status, error_message, extract(epoch from completed_at - started_at)::float8 as seconds

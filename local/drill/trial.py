@@ -121,6 +121,13 @@ class Trial:
     def wait_for_ends(self, *, seconds: float = 120.0) -> Any:
         return self.wait_for(lambda now: now.open_runs == 0, seconds=seconds, what=END_OF_RUNS)
 
+    def expect_one_attempt_each(self) -> None:
+        """No step needed a second attempt; else what ended the first ones."""
+        now = self.standing()
+        vain = self.world.look("attempts_in_vain", workspace_id=self.workspace)
+        told = "; ".join(f"{row.n} {row.status}: {row.why}" for row in vain)
+        self.expect(now.attempts == now.steps_done, f"{now.attempts} attempts for {now.steps_done} steps: {told}")
+
     def kill_a_worker(self) -> bool:
         """SIGKILL for one of the workers that are there."""
         workers: Sequence[int] = until(self.world.workers, what="a worker")

@@ -8,7 +8,7 @@ import signal
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -30,6 +30,7 @@ from shared.store.wire import Statement
 
 APP = "local.drill.app:make_app()"
 LEASE_S = 2.0
+LOADED = ("--config", "python:local.drill.loaded")  # for gunicorn
 SUBJECT = "drill"
 FACTS = parsed((Path(__file__).parent / "facts.sql").read_text())
 
@@ -67,7 +68,7 @@ class World:
             self.folder / "stack",
             given,
             told=told,
-            executors=layout.executors,
+            executors=replace(layout.executors, options=(*LOADED, *layout.executors.options)),
             app=app,
             sweep_every_s=0.5,
             fakes=layout.beside,

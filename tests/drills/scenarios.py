@@ -28,7 +28,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     ),
     Scenario("F3", "every task is delivered two to five times", deliver_copies, "40 runs"),
     Scenario("F4", "executors sleep through their lease", stop_past_the_lease, "100 attempts overtaken"),
-    Scenario("F6", "Postgres ends again and again", end_postgres, "5,000 steps; every 4-10 s, within and below 5-40 s"),
+    Scenario("F6", "Postgres ends again and again", end_postgres, "5,000 steps; every 5-20 s, for 5-40 s"),
     Scenario(
         "F7",
         "Postgres has no connection left",

@@ -46,7 +46,7 @@ def _outlive_leases(trial: Trial) -> None:
         trial.start(slugs[number % 2])
         trial.wait_for(lambda now: now.open_runs < 8, seconds=120, what="room for a run")
     now = trial.wait_for_ends()
-    trial.expect(now.attempts == now.steps_done, f"{now.attempts} attempts for {now.steps_done} steps")
+    trial.expect_one_attempt_each()
     trial.expect(now.succeeded == now.runs, f"only {now.succeeded} of {now.runs} runs succeeded")
 
 

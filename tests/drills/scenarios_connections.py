@@ -14,8 +14,8 @@ from tests.drills.shapes import fan
 
 EXECUTORS, CONNECTIONS, RESERVED = 50, 20, 3
 # Each executor is a process that takes one request at a time, as one of Cloud Run with concurrency 1; a request does
-# one step. They are loaded once and forked: fifty that load everything themselves would take minutes to start.
-ONE_EACH = ("--threads", "1", "--worker-connections", "1", "--config", "python:tests.drills.fifty")
+# one step.
+ONE_EACH = ("--threads", "1", "--worker-connections", "1")
 FIFTY = Layout(
     environ={"CONTINUE_WITHIN_S": "0", "WORKSPACE_STEPS": "200"},
     executors=Executors(EXECUTORS, in_flight=EXECUTORS, options=ONE_EACH),

@@ -24,7 +24,7 @@ def deliver_copies(trial: Trial) -> None:
     for _ in range(count):
         trial.start(slug)
         trial.wait_for(lambda now: now.open_runs < 4, seconds=120, what="room for a run")
-    now = trial.wait_for_ends()
+    trial.wait_for_ends()
     trial.fired = sum(int(copies) - 1 for copies in trial.world.faults.notes("copied"))
     answers = trial.answers()
     losers = sorted(answer.ms for answer in answers if answer.outcome in LOSERS)
@@ -33,7 +33,7 @@ def deliver_copies(trial: Trial) -> None:
     trial.expect({answer.status for answer in answers} == {"200"}, "a delivery was not answered 200")
     trial.expect(len(losers) >= count, f"only {len(losers)} deliveries lost")
     _expect_fast(trial, losers or [0.0])
-    trial.expect(now.attempts == now.steps_done, f"{now.attempts} attempts for {now.steps_done} steps")
+    trial.expect_one_attempt_each()
     _expect_calls(trial, CALLS_OF_MIXED * count)
     requests = trial.world.vendor.bill()["requests"]
     trial.expect(requests == CALLS_OF_MIXED * count, f"the vendor was asked {requests} times: a losing delivery called")
@@ -73,14 +73,14 @@ def refuse_deliveries(trial: Trial) -> None:
     trial.fired = trial.fired_of("refused")
     trial.plan()
     calm = time.monotonic()
-    now = trial.wait_for_ends(seconds=240)
+    trial.wait_for_ends(seconds=240)
     small.wait_for_ends()
     _expect_fair(trial, small)
     trial.injected = f"503 for 80 % of deliveries, for {storm_s} s"
     trial.notes.append(f"all runs had ended {time.monotonic() - calm:.0f} s after the storm")
     trial.expect(trial.fired >= storm_s, f"only {trial.fired} refusals")
     _expect_no_failures(trial)
-    trial.expect(now.attempts == now.steps_done, f"{now.attempts} attempts for {now.steps_done} steps")
+    trial.expect_one_attempt_each()
 
 
 def _expect_fair(trial: Trial, small: Trial) -> None:
@@ -106,12 +106,12 @@ def lose_wake_ups(trial: Trial) -> None:
     for _ in range(count):
         trial.start(slug)
         trial.wait_for(lambda now: now.open_runs < 6, seconds=120, what="room for a run")
-    now = trial.wait_for_ends()
+    trial.wait_for_ends()
     unmade, unsure = trial.fired_of("unmade"), trial.fired_of("unsure")
     trial.fired = unmade + unsure
     trial.injected = f"createTask: {unmade} errors without a task, {unsure} with one"
     trial.expect(min(unmade, unsure) >= max(1, count // 5), f"only {unmade} and {unsure}")
-    trial.expect(now.attempts == now.steps_done, f"{now.attempts} attempts for {now.steps_done} steps")
+    trial.expect_one_attempt_each()
     _expect_calls(trial, 14 * count)
 
 

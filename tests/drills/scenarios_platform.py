@@ -12,7 +12,7 @@ from tests.drills.shapes import chain, mixed
 
 SHORT_TIMEOUT = Layout({"STEP_TIMEOUT_S": "10"})
 RECOVERY_S = 60.0
-BETWEEN_S = (4.0, 10.0)  # two ends of Postgres
+BETWEEN_S, SHORT_BETWEEN_S = (5.0, 20.0), (2.0, 6.0)  # two ends of Postgres
 
 
 def run_out_of_time(trial: Trial) -> None:
@@ -52,7 +52,7 @@ def end_postgres(trial: Trial) -> None:
             number = trial.chance.choice((signal.SIGINT, signal.SIGQUIT))
             trial.world.end_postgres(number)
             ends[number.name] += 1
-            due = time.monotonic() + trial.chance.uniform(*BETWEEN_S)
+            due = time.monotonic() + trial.chance.uniform(*(SHORT_BETWEEN_S if trial.is_short else BETWEEN_S))
         time.sleep(0.05)
     back = time.monotonic()
     trial.wait_for_ends()
