@@ -21,9 +21,13 @@ EXIT_BROKEN = 1
 NEWEST = 50
 
 
-@click.group()
-def audit() -> None:
-    """What was published of what happened, and whether it is whole."""
+@click.group(invoke_without_command=True)
+@as_json
+@click.pass_context
+def audit(context: click.Context, as_json: bool) -> None:
+    """Say of each of the 50 newest runs whether its published events are whole."""
+    if context.invoked_subcommand is None:
+        context.invoke(verify, as_json=as_json)
 
 
 @audit.command()

@@ -56,7 +56,8 @@ class DrillMirror(Mirror):
         self._number += 1
         drawn = share(plan.seed, "mirror", os.getpid(), self._number)
         time.sleep(plan.mirror_delay_s * share(plan.seed, "delay", os.getpid(), self._number) ** 4)
-        if drawn < plan.mirror_aborted_share / 2:
+        is_first = self._number == 1 and plan.mirror_aborted_share > 0  # so that the fault fires in a short run as well
+        if drawn < plan.mirror_aborted_share / 2 or is_first:
             self._abort("before")
         answer = super()._call(method, request, timeout_s)
         now_ms = round(time.monotonic() * 1000)  # one clock for every process of this machine

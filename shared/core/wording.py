@@ -15,6 +15,8 @@ _PATTERNS = {
     r"^[A-Z]{2}$": "must be two capital letters, such as US",
     r"^[0-9a-f]{64}$": "must be a sha-256: 64 digits and lower case letters a to f",
     r"^[0-9A-Za-z_-]{1,64}$": "must be letters, digits, _ and -, 1 to 64",
+    r"^[A-Za-z0-9_-]{1,200}$": "must be letters, digits, _ and -, 1 to 200",
+    r"^[A-Za-z0-9._-]{1,100}$": "must be letters, digits, dots, _ and -, 1 to 100",
     r"^\w{1,100}$": "must be letters, digits and _, 1 to 100, without #",
     r"^https?://[^\s]+$": "must be an address that begins with https:// or http://",
 }
