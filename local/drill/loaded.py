@@ -8,7 +8,11 @@ from __future__ import annotations
 
 from importlib import import_module
 
-for name in ("anthropic", "google.cloud.tasks_v2", "google.auth.jwt"):
+from shared.agents.registry import AGENT_REGISTRY
+
+for name in ("anthropic", "google.cloud.tasks_v2", "google.auth.jwt", "shared.agents.synthesis"):
     import_module(name)
+for agent in AGENT_REGISTRY:
+    AGENT_REGISTRY[agent]
 
 preload_app = True

@@ -9,7 +9,6 @@ from uuid import UUID
 
 from shared.agents.base import AgentContext, AgentResult, BaseAgent
 from shared.agents.registry import AGENT_REGISTRY
-from shared.agents.synthesis import SynthesisAgent
 from shared.core.canonical import JsonObject
 from shared.core.definitions import SYNTHESIS_NODE
 from shared.core.prompts import CallName, PromptChange
@@ -125,6 +124,8 @@ def _journal(attempt: Attempt, step: Any, times: Times, rooms: Rooms) -> Journal
 def agent_named(name: str) -> BaseAgent:
     """An instance of the registered agent (A072); synthesis is a sentinel, and registered nowhere (X05)."""
     if name == SYNTHESIS_NODE:
+        from shared.agents.synthesis import SynthesisAgent  # as late as any agent
+
         return SynthesisAgent()
     if name not in AGENT_REGISTRY:
         raise DefinitionUnknownError(f"unknown agent: {name}")

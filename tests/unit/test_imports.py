@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from shared.agents.registry import AGENT_REGISTRY
+
 ROOT = Path(__file__).parent.parent.parent
 LOOK = """
 import json, os, sys, threading
@@ -28,6 +30,10 @@ HEAVY = {
     "grpc",
     "google.cloud.tasks_v2",
     "google.cloud.sql.connector",
+    "google.cloud.firestore_v1",
+    "google.cloud.pubsub_v1",
+    "google.cloud.secretmanager_v1",
+    "google.cloud.storage",
     "sqlalchemy",
     "alembic",
     "openpyxl",
@@ -55,3 +61,23 @@ def test_loading_a_door_starts_nothing(door: str) -> None:
 def test_loading_a_door_loads_no_heavy_client(door: str) -> None:
     """Models, queue, connector, migrations and spreadsheets are loaded where they are first used."""
     assert HEAVY & set(loaded(door)["modules"]) == set()
+
+
+def test_an_executor_starts_without_agents() -> None:
+    """Each agent is loaded with the first step that needs it."""
+    agents = {f"shared.agents.{name}" for name in (*AGENT_REGISTRY, "synthesis")}
+
+    assert agents & set(loaded("functions.step_executor.main")["modules"]) == set()
+
+
+@pytest.mark.parametrize("name", sorted(AGENT_REGISTRY))
+def test_an_agent_is_found_by_its_name(name: str) -> None:
+    """The class that the registry names for it, with that name of its own."""
+    assert AGENT_REGISTRY[name].name == name
+
+
+def test_an_unknown_agent_is_not_there() -> None:
+    """No module of another name is ever loaded for it."""
+    assert "base" not in AGENT_REGISTRY
+    with pytest.raises(KeyError):
+        AGENT_REGISTRY["base"]
