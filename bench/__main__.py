@@ -3,6 +3,7 @@
     python -m bench                          the standard cells
     python -m bench --cells audit@8,chain:100@1 --seconds 10 --json
     python -m bench --peers langgraph,dbos --cells audit@8 --rounds 3
+    python -m bench --waits                  a cold start, and an event's way to its listener
 
 A cell is a shape and how many runs are in flight. Everything runs on this machine: the client, the doors under
 gunicorn, Cloud Tasks and Postgres share its cores, so the CPU column counts all of them. Peers are other engines that
@@ -27,6 +28,7 @@ from bench.measure import Meter
 from bench.ours import army
 from bench.peers.catalog import PEERS, peers_named
 from bench.peers.session import peer_beside
+from bench.waits import show_waits
 from local.postgres import Postgres
 
 CELLS = "audit@1,audit@8,audit@32,chain:10@1,chain:100@1,chain:1000@1,fan:10@1,fan:100@1,fan:1000@1"
@@ -78,6 +80,7 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--workers", type=int, default=2, help="door processes (default: %(default)s)")
     parser.add_argument("--peers", default="", help=f"other engines beside ours, of: {', '.join(PEERS)}")
     parser.add_argument("--rounds", type=int, default=1, help="how often everyone has a turn (default: %(default)s)")
+    parser.add_argument("--waits", action="store_true", help="measure a cold start and the live stream instead")
     parser.add_argument("--json", action="store_true", help="a line of JSON for each cell")
     given = parser.parse_args(argv)
     try:
@@ -95,6 +98,9 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
 
 def main() -> None:
     given = arguments()
+    if given.waits:
+        show_waits()
+        return
     if given.json:
         show_lines(results(given))
         return

@@ -194,8 +194,9 @@ class Stack:
         return Settings.from_env(self._environ)
 
     def _command(self, name: str, argv: list[str], port: int, **more: str) -> Command:
-        environ = {key: value for key, value in self._environ.items() if key != "DATABASE_OWNER_URL"}
-        return Command(name, argv, environ | more, self.folder / "logs" / f"{name}.log", lambda: answers(port))
+        return Command(
+            name, argv, self.door_environ | more, self.folder / "logs" / f"{name}.log", lambda: answers(port)
+        )
 
     def _signer(self, ports: Ports) -> Command:
         argv = [sys.executable, "-m", "local.signer", "--port", str(ports.signer), "--dir", str(self.folder / "signer")]
@@ -229,6 +230,11 @@ class Stack:
         argv += ["--keep-alive", "75", "--timeout", "0", "--graceful-timeout", "5", "--log-level", "warning"]
         argv += [*self._executors.options, "--no-control-socket", self._app]
         return self._command("doors", argv, ports.doors)
+
+    @property
+    def door_environ(self) -> dict[str, str]:
+        """What a door is started with: never the owner's way into the database."""
+        return {key: value for key, value in self._environ.items() if key != "DATABASE_OWNER_URL"}
 
     @property
     def url(self) -> str:

@@ -20,7 +20,8 @@ from shared.store.session import Step
 STEPS_SHOWN = 1000
 EVENTS_AT_ONCE = 200
 LOOK_AGAIN_S = 1.0  # a waiter looks for itself this often, should a notice be lost
-STREAM_PAUSE_S = 0.2
+STREAM_PAUSE_S, QUIET_PAUSE_S = 0.05, 0.5  # between two looks: while things happen, and when nothing has for a while
+LIVELY_S = 15.0
 KEEP_ALIVE_S = 15.0
 STREAM_S = 1800.0
 
@@ -127,14 +128,13 @@ def stream_run(workspace_id: UUID, run_id: UUID, after: int, rooms: Rooms) -> It
 
 def _events(workspace_id: UUID, run_id: UUID, after: int, rooms: Rooms) -> Iterator[str]:
     until = time.monotonic() + STREAM_S
-    quiet_since = time.monotonic()
+    moved_at = told_at = time.monotonic()
     with rooms.store.run_ends.waiting(run_id) as ended:
         while time.monotonic() < until:
-            was_over = _is_over(workspace_id, run_id, rooms)
-            events = _events_after(workspace_id, run_id, after, rooms)
+            was_over, events = _events_after(workspace_id, run_id, after, rooms)
             for event in events:
                 after = event.seq
-                quiet_since = time.monotonic()
+                moved_at = told_at = time.monotonic()
                 yield event.to_sse()
                 if event.kind in FINAL_RUN_EVENTS:
                     return
@@ -142,17 +142,17 @@ def _events(workspace_id: UUID, run_id: UUID, after: int, rooms: Rooms) -> Itera
                 continue
             if was_over:  # the client has seen the end already
                 return
-            if time.monotonic() - quiet_since > KEEP_ALIVE_S:
-                quiet_since = time.monotonic()
+            if time.monotonic() - told_at > KEEP_ALIVE_S:
+                told_at = time.monotonic()
                 yield ": still here\n\n"
-            ended.wait(STREAM_PAUSE_S)
+            ended.wait(STREAM_PAUSE_S if time.monotonic() - moved_at < LIVELY_S else QUIET_PAUSE_S)
             ended.clear()
 
 
-def _is_over(workspace_id: UUID, run_id: UUID, rooms: Rooms) -> bool:
-    return RunStatus(rooms.store.move(workspace_id, "run_status", run_id=run_id)[0].status).is_final
-
-
-def _events_after(workspace_id: UUID, run_id: UUID, after: int, rooms: Rooms) -> list[Event]:
-    rows = rooms.store.move(workspace_id, "events_after", subject_id=run_id, after=after, limit=EVENTS_AT_ONCE)
-    return [Event(row.seq, row.kind, row.subject_id, row.created_at, row.payload) for row in rows]
+def _events_after(workspace_id: UUID, run_id: UUID, after: int, rooms: Rooms) -> tuple[bool, list[Event]]:
+    """Whether the run had ended before these events were read, and the events."""
+    values = {"subject_id": run_id, "after": after, "limit": EVENTS_AT_ONCE}
+    asked: list[Step] = [("run_status", {"run_id": run_id}), ("events_after", values)]
+    (run,), rows = rooms.store.move_all(workspace_id, asked)
+    events = [Event(row.seq, row.kind, row.subject_id, row.created_at, row.payload) for row in rows]
+    return RunStatus(run.status).is_final, events
