@@ -17,8 +17,9 @@ class AgentRegistry(MutableMapping[str, type[BaseAgent]]):
         self._loaded: dict[str, type[BaseAgent]] = {}
 
     def __getitem__(self, name: str) -> type[BaseAgent]:
+        named = self._classes[name]
         if name not in self._loaded:
-            self._loaded[name] = getattr(import_module(f"shared.agents.{name}"), self._classes[name])
+            self._loaded[name] = getattr(import_module(f"shared.agents.{name}"), named)
         return self._loaded[name]
 
     def __contains__(self, name: object) -> bool:

@@ -31,7 +31,9 @@ def kill_at_random(trial: Trial) -> None:
             trial.start(slug)
         if now.attempts >= next_kill and now.open_runs:
             kills += trial.kill_a_worker()
-            next_kill = now.attempts + trial.chance.randint(6, 20)
+            (lost,) = trial.world.look("attempts_lost", workspace_id=trial.workspace)
+            is_behind = lost.n * 4 < now.attempts  # one kill hits fewer where attempts are short
+            next_kill = now.attempts + (trial.chance.randint(2, 8) if is_behind else trial.chance.randint(8, 20))
         time.sleep(0.02)
     now = trial.wait_for_ends()
     trial.fired = kills

@@ -76,8 +76,10 @@ def test_an_agent_is_found_by_its_name(name: str) -> None:
     assert AGENT_REGISTRY[name].name == name
 
 
-def test_an_unknown_agent_is_not_there() -> None:
-    """No module of another name is ever loaded for it."""
-    assert "base" not in AGENT_REGISTRY
+@pytest.mark.parametrize("name", ["base", "workflow", "approval_gate"])
+def test_an_unknown_agent_is_not_there(name: str) -> None:
+    """Whether or not there is a module of that name, none is ever loaded for it."""
+    assert name not in AGENT_REGISTRY
+    assert AGENT_REGISTRY.get(name) is None
     with pytest.raises(KeyError):
-        AGENT_REGISTRY["base"]
+        AGENT_REGISTRY[name]
