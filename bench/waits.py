@@ -98,10 +98,12 @@ def _events(api: Api) -> list[float]:
 
 def _listen(api: Api, found: list[float]) -> None:
     run = api.post("/api/dashboard/workflows/run", AUDIT)
+    listens_since: datetime | None = None
     for event in api.events(run["stream_url"]):
-        late = datetime.now(UTC) - datetime.fromisoformat(event["at"])
-        if event["seq"] > 1:  # the first one was there before anybody listened
-            found.append(late.total_seconds())
+        now, written = datetime.now(UTC), datetime.fromisoformat(event["at"])
+        listens_since = listens_since or now  # what was written before somebody listened waited for the listener
+        if written > listens_since:
+            found.append((now - written).total_seconds())
 
 
 def show_waits() -> None:

@@ -20,7 +20,7 @@ from shared.store.session import Step
 STEPS_SHOWN = 1000
 EVENTS_AT_ONCE = 200
 LOOK_AGAIN_S = 1.0  # a waiter looks for itself this often, should a notice be lost
-STREAM_PAUSE_S, QUIET_PAUSE_S = 0.05, 0.5  # between two looks: while things happen, and when nothing has for a while
+STREAM_PAUSE_S, QUIET_PAUSE_S = 0.03, 0.5  # between two looks: while things happen, and when nothing has for a while
 LIVELY_S = 15.0
 KEEP_ALIVE_S = 15.0
 STREAM_S = 1800.0
